@@ -1,0 +1,3 @@
+//! The router program. Everything is in the library.
+
+fn main() {}
