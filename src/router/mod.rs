@@ -1,1 +1,4 @@
 //! To come.
+mod index;
+
+pub use index::Index;
