@@ -1,8 +1,49 @@
 //! The wire: events, topics and patterns, messages both ways, error codes. No I/O, no clock, no randomness of
-//! its own: what a default needs comes from the caller.
+//! its own: what a default needs comes from the caller ([`Fill`]).
+//!
+//! A message goes through here in this order: [`decode`] reads its JSON in one pass over borrowed bytes, an
+//! event in it is checked and becomes an [`Event`], and a [`reply::Reply`] or a [`delivery`] goes out.
 
+mod check;
+mod decode;
+pub mod delivery;
+mod error;
+mod event;
+mod fields;
+mod fill;
+mod health;
+mod json;
 mod kind;
+mod lean;
 mod priority;
+mod raw_event;
+pub mod reply;
+mod request;
+mod strings;
+mod subscription;
+mod time;
+mod topic;
+mod write;
 
+pub use decode::decode;
+pub use error::{ErrorCode, Refused, WireError};
+pub use event::Event;
+pub use fill::Fill;
+pub use health::{Health, HealthStatus};
+pub use json::MAX_DEPTH;
 pub use kind::{EventType, EventTypes};
 pub use priority::Priority;
+pub use request::{
+    Hello, Incoming, MAX_BATCH, MAX_CLIENT_NAME, MAX_REQUEST_ID, Publish, PublishBatch, PublishOptions,
+    Receipt, Request,
+};
+pub use subscription::{MAX_GROUP, MAX_NAMES, MAX_PATTERNS, Subscription};
+pub use time::Time;
+pub use topic::{MAX_TOPIC, Pattern, check_topic};
+
+/// The version of the protocol that `hello` speaks: part 2.
+pub const PROTOCOL: u64 = 2;
+
+/// The extensions that this router has, by the names `hello` lists, sorted.
+pub const FEATURES: &[&str] =
+    &["batch", "expiry", "gap", "groups", "lean", "receipt", "request_id", "several_levels", "targets"];

@@ -1,0 +1,304 @@
+//! A client's message, read in one pass over its text. Keys come in any order, so the pass notes where everything
+//! stands and only afterwards, when `type` is known, decides what it means.
+
+use std::{borrow::Cow, sync::Arc};
+
+use super::{
+    ErrorCode, Event, Fill, Hello, Incoming, MAX_BATCH, MAX_CLIENT_NAME, MAX_REQUEST_ID, Publish,
+    PublishBatch, PublishOptions, Receipt, Refused, Request, WireError, check, fill,
+    json::{Kind, Scanner, Syntax, Value},
+    raw_event::RawEvent,
+    strings::unescape,
+    subscription,
+};
+
+/// Reads one message. `fill` is asked for what a published event leaves out.
+///
+/// # Errors
+/// If the text is no JSON, no object, or not what its `type` asks for.
+pub fn decode<'a, F: Fill>(text: &'a str, fill: &mut F) -> Result<Incoming<'a>, Refused> {
+    let mut message = Message { text, ..Message::default() };
+    match message.read().and_then(|()| message.request(fill)) {
+        Ok(request) => Ok(Incoming { request, request_id: message.request_id_json() }),
+        Err(error) => Err(Refused { error, request_id: message.request_id_json().map(String::from) }),
+    }
+}
+
+/// Where everything stands.
+#[derive(Default)]
+struct Message<'a> {
+    text: &'a str,
+    event: RawEvent,
+    has_event: bool,
+    kind: Option<Value>,
+    events: Option<Value>,
+    subscription: Option<Value>,
+    subscription_id: Option<Value>,
+    request_id: Option<Value>,
+    echo: Option<Value>,
+    ttl_ms: Option<Value>,
+    receipt: Option<Value>,
+    protocol: Option<Value>,
+    client: Option<Value>,
+    lean: Option<Value>,
+    /// A key that came twice.
+    twice: Option<&'static str>,
+}
+
+impl<'a> Message<'a> {
+    fn read(&mut self) -> Result<(), WireError> {
+        let mut scanner = Scanner::new(self.text).map_err(not_json)?;
+        if scanner.peek() != b'{' {
+            scanner.value().and_then(|_| scanner.finish()).map_err(not_json)?;
+            return Err(WireError::new(ErrorCode::InvalidJson, "Invalid JSON: expected an object"));
+        }
+        self.members(&mut scanner).and_then(|()| scanner.finish()).map_err(not_json)
+    }
+
+    fn members(&mut self, scanner: &mut Scanner<'a>) -> Result<(), Syntax> {
+        scanner.enter()?;
+        let mut first = true;
+        while let Some(key) = scanner.key(&mut first)? {
+            let name = if key.escaped {
+                unescape(scanner.str(key.span.inner())).unwrap_or_default()
+            } else {
+                Cow::Borrowed(scanner.str(key.span.inner()))
+            };
+            self.member(&name, scanner)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn member(&mut self, name: &str, scanner: &mut Scanner<'a>) -> Result<(), Syntax> {
+        if name == "event" {
+            if !self.has_event {
+                self.has_event = true;
+                return self.event.scan(scanner);
+            }
+            self.twice = Some("event");
+        }
+        let value = scanner.value()?;
+        let (name, slot) = match name {
+            "type" => ("type", &mut self.kind),
+            "events" => ("events", &mut self.events),
+            "subscription" => ("subscription", &mut self.subscription),
+            "subscription_id" => ("subscription_id", &mut self.subscription_id),
+            "request_id" => ("request_id", &mut self.request_id),
+            "echo" => ("echo", &mut self.echo),
+            "ttl_ms" => ("ttl_ms", &mut self.ttl_ms),
+            "receipt" => ("receipt", &mut self.receipt),
+            "protocol" => ("protocol", &mut self.protocol),
+            "client" => ("client", &mut self.client),
+            "lean" => ("lean", &mut self.lean),
+            _ => return Ok(()),
+        };
+        if slot.replace(value).is_some() {
+            self.twice = Some(name);
+        }
+        Ok(())
+    }
+
+    /// Decides by `type`.
+    fn request<F: Fill>(&self, fill: &mut F) -> Result<Request<'a>, WireError> {
+        let kind = self.kind()?;
+        self.check_request_id()?;
+        if let Some(key) = self.twice {
+            return Err(invalid(format!("`{key}` is given twice")));
+        }
+        Ok(match &*kind {
+            "publish" => Request::Publish(self.publish(fill)?),
+            "publish_batch" => Request::PublishBatch(self.publish_batch(fill)?),
+            "ping" => Request::Ping { echo: self.echo.map(|echo| echo.span.of(self.text)) },
+            "subscribe" => Request::Subscribe(self.subscribe()?),
+            "unsubscribe" => Request::Unsubscribe { subscription_id: self.unsubscribe()? },
+            "get_health" => Request::GetHealth,
+            "hello" => Request::Hello(self.hello()?),
+            other => {
+                let text = format!("Unknown message type: {}", check::shortened(other));
+                return Err(WireError::new(ErrorCode::UnknownType, text));
+            }
+        })
+    }
+
+    fn kind(&self) -> Result<Cow<'a, str>, WireError> {
+        const PREFIX: &str = "Unknown message type: ";
+        let unknown = |problem: String| WireError::new(ErrorCode::UnknownType, format!("{PREFIX}{problem}"));
+        match self.kind {
+            None => Err(unknown("`type` is missing".into())),
+            Some(value) => self
+                .string(value)
+                .ok_or_else(|| unknown(format!("`type` must be a string; got {}", self.got(value)))),
+        }
+    }
+
+    fn check_request_id(&self) -> Result<(), WireError> {
+        let Some(value) = self.request_id else { return Ok(()) };
+        if value.kind != Kind::String {
+            return Err(invalid(format!("`request_id` must be a string; got {}", self.got(value))));
+        }
+        let length = value.span.of(self.text).len();
+        if length > MAX_REQUEST_ID {
+            return Err(invalid(format!(
+                "`request_id` is {length} bytes long; at most {MAX_REQUEST_ID} are allowed"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The `request_id`, if it is one that can be sent back.
+    fn request_id_json(&self) -> Option<&'a str> {
+        self.check_request_id().ok()?;
+        self.request_id.map(|value| value.span.of(self.text))
+    }
+
+    #[inline]
+    fn publish<F: Fill>(&self, fill: &mut F) -> Result<Publish, WireError> {
+        if !self.has_event {
+            return Err(fill::invalid("`event` is missing"));
+        }
+        let options = self.options()?;
+        Ok(Publish { event: fill::event(self.text, &self.event, fill)?, options })
+    }
+
+    fn publish_batch<F: Fill>(&self, fill: &mut F) -> Result<PublishBatch, WireError> {
+        let Some(value) = self.events else { return Err(fill::invalid("`events` is missing")) };
+        if value.kind != Kind::Array {
+            return Err(fill::invalid(format!("`events` must be an array; got {}", self.got(value))));
+        }
+        let options = self.options()?;
+        let count = self.count(value).map_err(not_json)?;
+        if count > MAX_BATCH {
+            let text = format!("{count} events; at most {MAX_BATCH} are allowed in one batch");
+            return Err(WireError::new(ErrorCode::TooLarge, format!("{}{text}", fill::PREFIX)));
+        }
+        Ok(PublishBatch { events: self.batch(value, count, fill).map_err(not_json)?, options })
+    }
+
+    fn count(&self, list: Value) -> Result<usize, Syntax> {
+        let mut scanner = Scanner::inside(self.text, list.span);
+        scanner.enter()?;
+        let (mut first, mut count) = (true, 0);
+        while scanner.element(&mut first)? {
+            scanner.value()?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn batch<F: Fill>(
+        &self,
+        list: Value,
+        count: usize,
+        fill: &mut F,
+    ) -> Result<Vec<Result<Arc<Event>, WireError>>, Syntax> {
+        let mut events = Vec::with_capacity(count);
+        let mut scanner = Scanner::inside(self.text, list.span);
+        scanner.enter()?;
+        let mut first = true;
+        while scanner.element(&mut first)? {
+            let mut raw = RawEvent::default();
+            raw.scan(&mut scanner)?;
+            events.push(fill::event(self.text, &raw, fill));
+        }
+        Ok(events)
+    }
+
+    fn options(&self) -> Result<PublishOptions, WireError> {
+        let wrong =
+            |problem: String| WireError::new(ErrorCode::InvalidMessage, format!("{}{problem}", fill::PREFIX));
+        let ttl_ms = match given(self.ttl_ms) {
+            None => None,
+            Some(value) => match value.span.of(self.text).parse() {
+                Ok(ttl) if ttl > 0 => Some(ttl),
+                _ => {
+                    let got = self.got(value);
+                    return Err(wrong(format!(
+                        "`ttl_ms` must be a whole number of milliseconds from 1; got {got}"
+                    )));
+                }
+            },
+        };
+        let receipt = match given(self.receipt) {
+            None => Receipt::Queued,
+            Some(value) => match self.string(value).as_deref() {
+                Some("queued") => Receipt::Queued,
+                Some("dispatched") => Receipt::Dispatched,
+                _ => {
+                    let got = self.got(value);
+                    return Err(wrong(format!("`receipt` must be \"queued\" or \"dispatched\"; got {got}")));
+                }
+            },
+        };
+        Ok(PublishOptions { ttl_ms, receipt })
+    }
+
+    fn subscribe(&self) -> Result<subscription::Subscription, WireError> {
+        let wanted = match self.subscription {
+            Some(value) => subscription::parse(self.text, value),
+            None => Err("`subscription` is missing".into()),
+        };
+        wanted.map_err(|problem| {
+            WireError::new(ErrorCode::InvalidSubscription, format!("Failed to subscribe: {problem}"))
+        })
+    }
+
+    fn unsubscribe(&self) -> Result<Cow<'a, str>, WireError> {
+        let Some(value) = self.subscription_id else { return Err(invalid("`subscription_id` is missing")) };
+        self.string(value)
+            .ok_or_else(|| invalid(format!("`subscription_id` must be a string; got {}", self.got(value))))
+    }
+
+    fn hello(&self) -> Result<Hello<'a>, WireError> {
+        let Some(protocol) = self.protocol else { return Err(invalid("`protocol` is missing")) };
+        let Ok(version) = protocol.span.of(self.text).parse() else {
+            return Err(invalid(format!("`protocol` must be a whole number; got {}", self.got(protocol))));
+        };
+        let client = match given(self.client) {
+            None => None,
+            Some(value) if value.span.of(self.text).len() > MAX_CLIENT_NAME => {
+                return Err(invalid(format!("`client` is longer than {MAX_CLIENT_NAME} bytes")));
+            }
+            Some(value) => Some(self.string(value).ok_or_else(|| {
+                invalid(format!("`client` must be a string like \"name/version\"; got {}", self.got(value)))
+            })?),
+        };
+        let lean = match given(self.lean) {
+            None => false,
+            Some(value) if value.kind == Kind::Bool => value.span.of(self.text) == "true",
+            Some(value) => {
+                return Err(invalid(format!("`lean` must be true or false; got {}", self.got(value))));
+            }
+        };
+        Ok(Hello { protocol: version, client, lean })
+    }
+
+    /// A string's text; `None` if the value is none, or none that has a text.
+    fn string(&self, value: Value) -> Option<Cow<'a, str>> {
+        let inner = || value.span.inner().of(self.text);
+        match value.kind {
+            Kind::String if value.escaped => unescape(inner()).ok(),
+            Kind::String => Some(Cow::Borrowed(inner())),
+            _ => None,
+        }
+    }
+
+    fn got(&self, value: Value) -> String {
+        check::got(value.kind, value.span.of(self.text))
+    }
+}
+
+/// A wish that is null is none.
+fn given(value: Option<Value>) -> Option<Value> {
+    value.filter(|value| value.kind != Kind::Null)
+}
+
+#[cold]
+fn not_json(problem: Syntax) -> WireError {
+    WireError::new(ErrorCode::InvalidJson, format!("Invalid JSON: {problem}"))
+}
+
+#[cold]
+fn invalid(problem: impl AsRef<str>) -> WireError {
+    WireError::new(ErrorCode::InvalidMessage, format!("Invalid message: {}", problem.as_ref()))
+}

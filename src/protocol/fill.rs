@@ -1,0 +1,195 @@
+//! The second half of reading an event: what its publisher left out is filled in, and routing's own view of it
+//! is made.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
+
+use super::{
+    ErrorCode, Event, EventType, Time, WireError, check_topic,
+    event::Decoded,
+    fields::Field,
+    json::Span,
+    raw_event::RawEvent,
+    strings::{plain_until, unescape},
+    write,
+};
+
+/// What fills in for what a publisher left out. The protocol has no clock and no randomness of its own.
+pub trait Fill {
+    /// The `client_id` of the publisher's connection: the `source` of events that name none.
+    fn client_id(&self) -> &str;
+    /// The present: the `timestamp` and `created_at` of events that name none.
+    fn now(&mut self) -> Time;
+    /// A new UUIDv4: the `id` of an event that names none.
+    fn new_id(&mut self) -> uuid::Uuid;
+}
+
+/// What the message of any refused event begins with.
+pub(super) const PREFIX: &str = "Failed to publish event: ";
+
+/// Makes an event of what was read. `text` is the message it was read from.
+#[inline]
+pub(super) fn event<F: Fill>(text: &str, raw: &RawEvent, fill: &mut F) -> Result<Arc<Event>, WireError> {
+    if let Some(problem) = &raw.problem {
+        return Err(invalid(problem));
+    }
+    let topic_field = if raw.has(Field::Topic) { Field::Topic } else { Field::Type };
+    let Some(topic) = raw.get(topic_field) else {
+        return Err(invalid("`topic` is missing, and there is no `type` to take its place"));
+    };
+    let decoded = decoded(text, raw, topic_field)?;
+    let unquoted = topic.inner().of(text);
+    let meant = decoded.as_ref().and_then(|texts| texts.topic.as_deref()).unwrap_or(unquoted);
+    check_topic(meant).map_err(|problem| invalid(format!("`{}` {problem}", topic_field.name())))?;
+    let kind = kind(text, raw)?;
+
+    let mut made = Event {
+        full: Box::default(),
+        lean: OnceLock::new(),
+        id: Span::default(),
+        topic: Span::default(),
+        source: Span::default(),
+        target: Span::default(),
+        decoded,
+        kind: kind.unwrap_or(EventType::Custom),
+        priority: raw.priority,
+    };
+    if raw.is_complete() && kind.is_some() {
+        verbatim(&mut made, text, raw);
+    } else {
+        rebuilt(&mut made, text, raw, topic, fill);
+    }
+    Ok(Arc::new(made))
+}
+
+/// An error about an event.
+#[cold]
+pub(super) fn invalid(problem: impl AsRef<str>) -> WireError {
+    WireError::new(ErrorCode::InvalidEvent, format!("{PREFIX}{}", problem.as_ref()))
+}
+
+/// The event's type; `None` if it is not there or one that the router does not know.
+#[inline]
+fn kind(text: &str, raw: &RawEvent) -> Result<Option<EventType>, WireError> {
+    let Some(span) = raw.get(Field::Type) else { return Ok(None) };
+    let inner = span.inner().of(text);
+    if raw.is_escaped(Field::Type) {
+        Ok(EventType::from_wire(&meant(Field::Type, inner)?))
+    } else {
+        Ok(EventType::from_wire(inner))
+    }
+}
+
+/// A string that the router works with, without its escapes.
+fn meant(field: Field, inner: &str) -> Result<Cow<'_, str>, WireError> {
+    unescape(inner).map_err(|_| {
+        invalid(format!(
+            "`{}` holds half of a surrogate pair (\\ud800 to \\udfff), which is no character",
+            field.name()
+        ))
+    })
+}
+
+#[inline]
+fn decoded(text: &str, raw: &RawEvent, topic: Field) -> Result<Option<Box<Decoded>>, WireError> {
+    let any = [Field::Id, topic, Field::Source, Field::Target].into_iter().any(|field| raw.is_escaped(field));
+    if any { decode_all(text, raw, topic).map(Some) } else { Ok(None) }
+}
+
+#[cold]
+fn decode_all(text: &str, raw: &RawEvent, topic: Field) -> Result<Box<Decoded>, WireError> {
+    let one = |field: Field| -> Result<Option<Box<str>>, WireError> {
+        match raw.get(field) {
+            Some(span) if raw.is_escaped(field) => {
+                meant(field, span.inner().of(text)).map(|text| Some(text.into_owned().into_boxed_str()))
+            }
+            _ => Ok(None),
+        }
+    };
+    Ok(Box::new(Decoded {
+        id: one(Field::Id)?,
+        topic: one(topic)?,
+        source: one(Field::Source)?,
+        target: one(Field::Target)?,
+    }))
+}
+
+/// Nothing is missing: the event goes out as it came in.
+#[inline]
+fn verbatim(made: &mut Event, text: &str, raw: &RawEvent) {
+    let moved = |field| {
+        let span = raw.get(field).unwrap_or_default();
+        Span { start: span.start - raw.span.start, end: span.end - raw.span.start }
+    };
+    made.full = raw.span.of(text).into();
+    made.id = moved(Field::Id);
+    made.topic = moved(Field::Topic);
+    made.source = moved(Field::Source);
+    made.target = moved(Field::Target);
+}
+
+/// Something is missing: the event is written anew, in the order of the protocol's table.
+fn rebuilt<F: Fill>(made: &mut Event, text: &str, raw: &RawEvent, topic: Span, fill: &mut F) {
+    // All names and defaults together have less than 700 bytes.
+    let mut out = String::with_capacity((raw.span.end - raw.span.start) as usize + 700);
+    let mut now = None;
+    for field in Field::OF_EVENT {
+        out.push_str(field.lead());
+        let start = out.len();
+        match (field, raw.get(field)) {
+            (Field::Metadata, _) => metadata(&mut out, text, raw, &mut now, fill),
+            (Field::Type, _) => quote(&mut out, made.kind.as_str()),
+            (_, Some(given)) => out.push_str(given.of(text)),
+            (Field::Id, None) => {
+                quote(&mut out, fill.new_id().hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()))
+            }
+            (Field::Topic, None) => out.push_str(topic.of(text)),
+            (Field::Source, None) => quote(&mut out, fill.client_id()),
+            (Field::Timestamp, None) => present(&mut out, &mut now, fill),
+            (_, None) => out.push_str(field.default().unwrap_or("null")),
+        }
+        let span = Span { start: start as u32, end: out.len() as u32 };
+        match field {
+            Field::Id => made.id = span,
+            Field::Topic => made.topic = span,
+            Field::Source => made.source = span,
+            Field::Target => made.target = span,
+            _ => {}
+        }
+    }
+    out.push('}');
+    made.full = out.into_boxed_str();
+}
+
+fn metadata<F: Fill>(out: &mut String, text: &str, raw: &RawEvent, now: &mut Option<Time>, fill: &mut F) {
+    for field in Field::OF_METADATA {
+        out.push_str(field.lead());
+        match raw.get(field) {
+            Some(given) => out.push_str(given.of(text)),
+            None if field == Field::CreatedAt => present(out, now, fill),
+            None => out.push_str(field.default().unwrap_or("null")),
+        }
+    }
+    out.push('}');
+}
+
+/// Appends the present as a JSON string; the same for all fields of one event.
+fn present<F: Fill>(out: &mut String, now: &mut Option<Time>, fill: &mut F) {
+    let now = now.get_or_insert_with(|| fill.now()).written();
+    quote(out, std::str::from_utf8(&now).unwrap_or_default());
+}
+
+/// Appends a text as a JSON string.
+fn quote(out: &mut String, text: &str) {
+    if plain_until(text.as_bytes(), 0) == text.len() {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        let mut quoted = Vec::new();
+        write::string(&mut quoted, text);
+        out.push_str(&String::from_utf8_lossy(&quoted));
+    }
+}

@@ -1,0 +1,185 @@
+//! Topics, and the patterns that subscriptions name them by. The fast index over many patterns is the router's;
+//! [`Pattern::matches`] is the plain meaning that it has to agree with.
+
+/// The longest topic or pattern, in bytes. A topic is a name, not data: the index walks it part by part for each
+/// event, and logs and dead letters carry it.
+pub const MAX_TOPIC: usize = 1_024;
+
+/// Whether a text can be an event's topic; if not, why.
+///
+/// # Errors
+/// Says what is wrong, to follow a field's name ("`topic` …").
+pub fn check_topic(topic: &str) -> Result<(), String> {
+    if topic.is_empty() {
+        return Err("must not be empty".into());
+    }
+    if topic.len() > MAX_TOPIC {
+        return Err(format!("is {} bytes long; at most {MAX_TOPIC} are allowed", topic.len()));
+    }
+    // Plain ASCII, which nearly every topic is, needs no decoding.
+    let plain = topic.bytes().fold(true, |plain, byte| plain & (byte.wrapping_sub(0x20) < 0x5f));
+    if !plain && let Some((at, control)) = topic.char_indices().find(|(_, c)| c.is_control()) {
+        return Err(format!("must not hold control characters (U+{:04X} at byte {at})", u32::from(control)));
+    }
+    Ok(())
+}
+
+/// A checked topic pattern.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Pattern(Box<str>);
+
+impl Pattern {
+    /// The pattern that matches every topic.
+    pub fn all() -> Self {
+        Self("*".into())
+    }
+
+    /// Checks a pattern.
+    ///
+    /// # Errors
+    /// Says what is wrong, to follow the pattern's place ("topics\[3\] …").
+    pub fn parse(text: &str) -> Result<Self, String> {
+        check_topic(text)?;
+        if text.rsplit_once('.').is_some_and(|(before, _)| before.split('.').any(|part| part == "**")) {
+            return Err(
+                "has `**` before its last part; `**` stands for all remaining parts and can only be the last"
+                    .into(),
+            );
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// It matches every topic.
+    pub fn is_all(&self) -> bool {
+        matches!(&*self.0, "*" | "**")
+    }
+
+    /// It matches one topic only: the one that reads the same.
+    pub fn is_exact(&self) -> bool {
+        !self.parts().any(|part| matches!(part, "*" | "**"))
+    }
+
+    /// Its last part is `**`.
+    pub fn has_tail(&self) -> bool {
+        &*self.0 == "**" || self.0.ends_with(".**")
+    }
+
+    /// Its dot-separated parts, `*` and `**` included.
+    pub fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('.')
+    }
+
+    /// Whether a topic is one that it means.
+    pub fn matches(&self, topic: &str) -> bool {
+        if self.is_all() {
+            return true;
+        }
+        let mut rest = topic.split('.');
+        for part in self.parts() {
+            match (part, rest.next()) {
+                (_, None) => return false,
+                ("**", Some(_)) => return true,
+                ("*", Some(_)) => {}
+                (part, Some(given)) if part == given => {}
+                _ => return false,
+            }
+        }
+        rest.next().is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pattern(text: &str) -> Pattern {
+        Pattern::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_protocols_own_examples_hold() {
+        assert!(pattern("*").matches("a") && pattern("*").matches("a.b.c"));
+        assert!(pattern("task.*").matches("task.created"));
+        assert!(!pattern("task.*").matches("task.review.done"));
+        assert!(!pattern("task.*").matches("task"));
+        assert!(pattern("*.failed").matches("agent.failed"));
+        assert!(!pattern("task.cre*").matches("task.created"));
+        assert!(pattern("task.cre*").matches("task.cre*"));
+    }
+
+    #[test]
+    fn two_stars_at_the_end_stand_for_one_or_more_parts() {
+        assert!(pattern("task.**").matches("task.a") && pattern("task.**").matches("task.a.b.c"));
+        assert!(!pattern("task.**").matches("task") && !pattern("task.**").matches("tasks.a"));
+        assert!(pattern("**").matches("task") && pattern("**").matches("a.b"));
+        assert!(pattern("*.x.**").matches("a.x.c") && !pattern("*.x.**").matches("a.x"));
+    }
+
+    #[test]
+    fn two_stars_elsewhere_are_refused() {
+        for text in ["**.a", "a.**.b", "**.**", "a.**.**"] {
+            let error = Pattern::parse(text).unwrap_err();
+            assert!(error.contains("`**` before its last part"), "{text}: {error}");
+        }
+        for literal in ["a**", "a.b**", "**a", "***", "a.***", "****"] {
+            assert!(pattern(literal).is_exact(), "{literal}");
+        }
+    }
+
+    #[test]
+    fn kinds_of_patterns_are_told_apart() {
+        assert!(pattern("*").is_all() && pattern("**").is_all() && !pattern("*.*").is_all());
+        assert!(pattern("a.b").is_exact() && !pattern("a.*").is_exact() && !pattern("a.**").is_exact());
+        assert!(pattern("a.**").has_tail() && pattern("**").has_tail() && !pattern("a**").has_tail());
+        assert_eq!(pattern("a.*.**").parts().collect::<Vec<_>>(), ["a", "*", "**"]);
+    }
+
+    #[test]
+    fn empty_topics_are_refused() {
+        assert!(check_topic("").unwrap_err().contains("empty"));
+        assert!(Pattern::parse("").unwrap_err().contains("empty"));
+    }
+
+    #[test]
+    fn control_characters_in_topics_are_refused() {
+        for topic in ["a\nb", "\0", "a.\u{7f}", "é\u{85}", "\u{1f}"] {
+            assert!(check_topic(topic).unwrap_err().contains("control"), "{topic:?}");
+        }
+        assert!(check_topic("é.日本.~ !").is_ok());
+    }
+
+    #[test]
+    fn topics_over_the_bound_are_refused() {
+        assert!(check_topic(&"x".repeat(MAX_TOPIC)).is_ok());
+        assert!(check_topic(&"x".repeat(MAX_TOPIC + 1)).unwrap_err().contains("1025 bytes"));
+    }
+
+    /// A second reading of the rules, by recursion over lists of parts.
+    fn naive(pattern: &[&str], topic: &[&str]) -> bool {
+        match (pattern, topic) {
+            ([], []) => true,
+            (["**"], [_, ..]) => true,
+            (["*", pattern @ ..], [_, topic @ ..]) => naive(pattern, topic),
+            ([part, pattern @ ..], [given, topic @ ..]) => part == given && naive(pattern, topic),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn matching_agrees_with_a_naive_reading(text in "(\\*|a|b|a\\*|)(\\.(\\*|a|b|)){0,4}(\\.\\*\\*)?|\\*\\*", topic in "(a|b|)(\\.(a|b|a\\*|)){0,5}") {
+            if let Ok(pattern) = Pattern::parse(&text) {
+                let parts: Vec<_> = text.split('.').collect();
+                let expected = text == "*" || naive(&parts, &topic.split('.').collect::<Vec<_>>());
+                prop_assert_eq!(pattern.matches(&topic), expected);
+            }
+        }
+    }
+}
