@@ -1,4 +1,108 @@
-//! To come.
-mod index;
+//! The engine: ingress queue, subscription index, outboxes, groups, dispatch, dead letters, health.
+//!
+//! It knows no socket, no file, no operating system and no clock: every call that needs the time is told it,
+//! and a connection is a [`std::task::Waker`]. So it is tested whole, in memory, with a time of its own.
+//! What does not belong here: anything about frames, JSON or settings files.
 
+mod client;
+mod clients;
+mod dead_letters;
+mod delivery;
+mod groups;
+mod health;
+mod index;
+mod ingress;
+mod levels;
+mod lifecycle;
+mod outbox;
+mod publish;
+mod settings;
+mod subscription;
+
+use std::collections::HashMap;
+use std::task::Waker;
+
+use foldhash::fast::RandomState;
+use slab::Slab;
+use uuid::Uuid;
+
+pub use client::{ClientKey, Close, Notice};
+pub use clients::{Refusal, Subscribed};
+pub use dead_letters::{DeadLetter, DeadLetters, Reason};
+pub use delivery::{Budget, Delivery, Turn};
+pub use health::{ClientView, Stats};
 pub use index::Index;
+pub use publish::{Published, Receipt, Refusals};
+pub use settings::{Settings, SlowConsumer};
+pub use subscription::Gap;
+
+use client::Client;
+use groups::Groups;
+use ingress::Ingress;
+use subscription::{Subscription, SubscriptionKey};
+
+/// Milliseconds since the engine's start.
+pub type Millis = u64;
+
+/// The engine. One owner; every call returns at once.
+pub struct Router {
+    settings: Settings,
+    ingress: Ingress,
+    index: Index<SubscriptionKey>,
+    clients: Slab<Client>,
+    subscriptions: Slab<Subscription>,
+    by_id: HashMap<Uuid, SubscriptionKey, RandomState>,
+    groups: Groups,
+    dead: DeadLetters,
+    stats: Stats,
+    draining: bool,
+    /// Numbers the events as they are matched.
+    sequence: u64,
+    next_generation: u32,
+    /// Connections that have something to do, to be woken by whoever called.
+    wakers: Vec<Waker>,
+    /// The candidates for the event that is being matched; kept for its memory.
+    found: Vec<SubscriptionKey>,
+}
+
+impl Router {
+    /// An engine without clients.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            ingress: Ingress::new(&settings),
+            dead: DeadLetters::new(&settings),
+            settings,
+            index: Index::new(),
+            clients: Slab::new(),
+            subscriptions: Slab::new(),
+            by_id: HashMap::default(),
+            groups: Groups::default(),
+            stats: Stats::default(),
+            draining: false,
+            sequence: 0,
+            next_generation: 0,
+            wakers: Vec::new(),
+            found: Vec::new(),
+        }
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What was lost.
+    pub fn dead_letters(&self) -> &DeadLetters {
+        &self.dead
+    }
+
+    /// Moves the wakers of connections that now have something to do into `into`. To be called after every
+    /// call that may have given a connection work, and the wakers to be woken outside of any lock.
+    pub fn take_wakers(&mut self, into: &mut Vec<Waker>) {
+        into.append(&mut self.wakers);
+    }
+
+    fn client(&mut self, key: ClientKey) -> Option<&mut Client> {
+        self.clients.get_mut(key.index as usize).filter(|client| client.generation == key.generation)
+    }
+}

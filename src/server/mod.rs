@@ -1,1 +1,24 @@
-//! To come.
+//! WebSocket connections: listeners, handshake, admission, reader and writer of each connection.
+//!
+//! What an event means is the engine's affair ([`crate::router`]), how a message is spelled the protocol's
+//! ([`crate::protocol`]). Here are sockets, frames, time-outs, and nothing that knows a settings file or a signal.
+
+mod accept;
+mod connection;
+mod dialogue;
+mod frame;
+mod handshake;
+mod hub;
+mod keepalive;
+mod listen;
+mod origin;
+mod outgoing;
+mod rate;
+mod receipts;
+mod scratch;
+mod settings;
+
+pub use accept::{ServeError, Server};
+pub use hub::Hub;
+pub use listen::{BindError, bind};
+pub use settings::Settings;

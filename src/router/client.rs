@@ -1,0 +1,89 @@
+//! One connected client, as the engine sees it.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use uuid::Uuid;
+
+use super::outbox::Outbox;
+use super::subscription::{Gap, SubscriptionKey};
+use super::{Reason, Refusals};
+
+/// A connected client. It never names another one: places are used again, generations are not.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ClientKey {
+    pub(super) index: u32,
+    pub(super) generation: u32,
+}
+
+/// Why the engine wants a connection closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Close {
+    /// Its outbox was full, and `slow_consumer` says `disconnect`.
+    SlowConsumer,
+    /// The router ends.
+    GoingAway,
+}
+
+/// Something that a client is told besides events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// What was shed from a subscription.
+    Gap {
+        /// The subscription.
+        subscription: Uuid,
+        /// How much, by priority.
+        gap: Box<Gap>,
+    },
+    /// An event whose publisher asked for it has been matched.
+    Dispatched {
+        /// The publisher's own mark.
+        token: u64,
+        /// Subscriptions that took it.
+        matched: u32,
+        /// Subscriptions that could not, by reason.
+        refused: Refusals,
+    },
+    /// An event whose publisher asked was lost before it could be matched.
+    Lost {
+        /// The publisher's own mark.
+        token: u64,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+pub(super) struct Client {
+    pub generation: u32,
+    /// Wants gap notices.
+    pub hello: bool,
+    pub outbox: Outbox,
+    /// At most a gap for each subscription, and an answer for each receipt that is asked for.
+    pub notices: VecDeque<Notice>,
+    pub subscriptions: Vec<SubscriptionKey>,
+    /// Subscriptions that have a gap to tell.
+    pub gaps: Vec<SubscriptionKey>,
+    pub next_number: u32,
+    /// The connection.
+    pub waker: Option<Waker>,
+    /// Nothing waits: the connection is to be woken by the next thing that does.
+    pub idle: bool,
+    pub close: Option<Close>,
+}
+
+impl Client {
+    pub fn new(generation: u32) -> Self {
+        Self {
+            generation,
+            hello: false,
+            outbox: Outbox::new(),
+            notices: VecDeque::new(),
+            subscriptions: Vec::new(),
+            gaps: Vec::new(),
+            next_number: 1,
+            waker: None,
+            idle: false,
+            close: None,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Clients and their subscriptions come and go.
+
+use uuid::Uuid;
+
+use super::client::{Client, Notice};
+use super::delivery::lose;
+use super::subscription::{Subscription, SubscriptionKey};
+use super::{ClientKey, Close, Millis, Reason, Router};
+use crate::protocol::Subscription as Wanted;
+
+/// Why the engine says no. Each carries what the message to the client needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// As many clients are connected as may be.
+    MaxClients(usize),
+    /// The client has as many subscriptions as it may have.
+    MaxSubscriptions(usize),
+    /// No subscription has this id.
+    NotFound,
+    /// The subscription is another client's.
+    NotOwner,
+}
+
+/// A subscription that was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Subscribed {
+    /// The number that lean deliveries carry instead of the id.
+    pub number: u32,
+}
+
+impl Router {
+    /// Lets a client in.
+    ///
+    /// # Errors
+    /// [`Refusal::MaxClients`].
+    pub fn connect(&mut self) -> Result<ClientKey, Refusal> {
+        if self.clients.len() >= self.settings.max_clients {
+            return Err(Refusal::MaxClients(self.settings.max_clients));
+        }
+        let generation = self.next_generation;
+        self.next_generation = generation.wrapping_add(1);
+        let index = self.clients.insert(Client::new(generation)) as u32;
+        Ok(ClientKey { index, generation })
+    }
+
+    /// The client said `hello`: from now on it is told of gaps.
+    pub fn hello(&mut self, key: ClientKey) {
+        if let Some(client) = self.client(key) {
+            client.hello = true;
+        }
+    }
+
+    /// A client is gone. What waited for it goes to the dead letters.
+    pub fn disconnect(&mut self, key: ClientKey, now: Millis) {
+        self.drop_deliveries(key, Reason::Disconnected, now);
+        self.drop_subscriptions(key);
+        if self.client(key).is_some() {
+            self.clients.remove(key.index as usize);
+        }
+    }
+
+    /// Makes a subscription under `id`.
+    ///
+    /// # Errors
+    /// [`Refusal::MaxSubscriptions`], or [`Refusal::NotFound`] when the client is gone.
+    pub fn subscribe(&mut self, key: ClientKey, id: Uuid, mut wanted: Wanted) -> Result<Subscribed, Refusal> {
+        let most = self.settings.max_subscriptions;
+        let client = self.client(key).ok_or(Refusal::NotFound)?;
+        if client.subscriptions.len() >= most {
+            return Err(Refusal::MaxSubscriptions(most));
+        }
+        let number = client.next_number;
+        client.next_number = number.wrapping_add(1);
+        let group = wanted.group.take().map(|name| self.groups.join(&name));
+        let subscription = Subscription::new(id, number, key, wanted, group);
+        let entry = self.subscriptions.vacant_entry();
+        let place = SubscriptionKey(entry.key() as u32);
+        if subscription.patterns.is_empty() {
+            self.index.insert("*", place);
+        }
+        for pattern in &subscription.patterns {
+            self.index.insert(pattern.as_str(), place);
+        }
+        entry.insert(subscription);
+        self.by_id.insert(id, place);
+        if let Some(client) = self.client(key) {
+            client.subscriptions.push(place);
+        }
+        Ok(Subscribed { number })
+    }
+
+    /// Ends a subscription. What waits for it goes to the dead letters, and into a last gap notice.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] or [`Refusal::NotOwner`].
+    pub fn unsubscribe(&mut self, key: ClientKey, id: Uuid, now: Millis) -> Result<(), Refusal> {
+        let place = *self.by_id.get(&id).ok_or(Refusal::NotFound)?;
+        if self.subscriptions[place.0 as usize].client != key {
+            return Err(Refusal::NotOwner);
+        }
+        let Self { clients, subscriptions, dead, .. } = self;
+        let Some(client) = clients.get_mut(key.index as usize) else { return Err(Refusal::NotFound) };
+        let mut waiting = Vec::new();
+        client.outbox.forget(place, |gone| waiting.push(gone));
+        for gone in waiting {
+            lose(subscriptions, dead, client, gone, Reason::Unsubscribed, now);
+        }
+        if let Some(gap) = subscriptions[place.0 as usize].gap.take() {
+            client.notices.push_back(Notice::Gap { subscription: id, gap });
+        }
+        client.gaps.retain(|&gap| gap != place);
+        client.subscriptions.retain(|&own| own != place);
+        self.remove_subscription(place);
+        Ok(())
+    }
+
+    /// Asks the connection of this client to close.
+    pub fn close(&mut self, key: ClientKey, close: Close) {
+        let waker = self.client(key).and_then(|client| {
+            client.close.get_or_insert(close);
+            client.waker.clone()
+        });
+        self.wakers.extend(waker);
+    }
+
+    /// Whether this connection is to be closed. [`Router::take`] tells it as well.
+    pub fn close_wanted(&self, key: ClientKey) -> Option<Close> {
+        self.clients.get(key.index as usize).filter(|client| client.generation == key.generation)?.close
+    }
+
+    /// Asks every connection to close.
+    pub fn close_all(&mut self, close: Close) {
+        for (_, client) in &mut self.clients {
+            client.close.get_or_insert(close);
+            self.wakers.extend(client.waker.clone());
+        }
+    }
+
+    /// A slow subscriber is to be disconnected: nothing more is matched to it.
+    pub(super) fn expel(&mut self, key: ClientKey, now: Millis) {
+        self.drop_deliveries(key, Reason::SlowConsumer, now);
+        self.drop_subscriptions(key);
+        self.close(key, Close::SlowConsumer);
+    }
+
+    pub(super) fn drop_deliveries(&mut self, key: ClientKey, reason: Reason, now: Millis) {
+        if self.client(key).is_none() {
+            return;
+        }
+        let Self { clients, subscriptions, dead, .. } = self;
+        let client = &mut clients[key.index as usize];
+        let mut waiting = Vec::new();
+        client.outbox.clear(|gone| waiting.push(gone));
+        for gone in waiting {
+            lose(subscriptions, dead, client, gone, reason, now);
+        }
+    }
+
+    fn drop_subscriptions(&mut self, key: ClientKey) {
+        let Some(client) = self.client(key) else { return };
+        client.gaps.clear();
+        for place in std::mem::take(&mut client.subscriptions) {
+            self.remove_subscription(place);
+        }
+    }
+
+    fn remove_subscription(&mut self, place: SubscriptionKey) {
+        let subscription = self.subscriptions.remove(place.0 as usize);
+        if subscription.patterns.is_empty() {
+            self.index.remove("*", place);
+        }
+        for pattern in &subscription.patterns {
+            self.index.remove(pattern.as_str(), place);
+        }
+        self.by_id.remove(&subscription.id);
+        if let Some(group) = subscription.group {
+            self.groups.leave(group);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The way out: a connection takes what waits for it, highest first, and puts back what it could not write.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use slab::Slab;
+use uuid::Uuid;
+
+use super::client::{Client, Notice};
+use super::outbox::Waiting;
+use super::subscription::{Subscription, SubscriptionKey};
+use super::{ClientKey, Close, DeadLetter, DeadLetters, Millis, Reason, Router};
+use crate::protocol::Event;
+
+/// How much a connection takes in one turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Deliveries at most.
+    pub events: usize,
+    /// Bytes of events; the one that crosses it is the last.
+    pub bytes: usize,
+}
+
+/// An event on its way to a connection.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The event.
+    pub event: Arc<Event>,
+    /// The subscription's id.
+    pub subscription: Uuid,
+    /// The subscription's number, for lean deliveries.
+    pub number: u32,
+    key: SubscriptionKey,
+    deadline: Millis,
+}
+
+/// What a connection gets in one turn. Kept by the connection's thread for its memory.
+#[derive(Default, Debug)]
+pub struct Turn {
+    /// To be told first.
+    pub notices: Vec<Notice>,
+    /// Highest priority first.
+    pub deliveries: Vec<Delivery>,
+    /// The connection is to be closed after this turn.
+    pub close: Option<Close>,
+}
+
+/// A delivery is lost: to the dead letters, and into the gap that a `hello` client is told of.
+pub(super) fn lose(
+    subscriptions: &mut Slab<Subscription>,
+    dead: &mut DeadLetters,
+    client: &mut Client,
+    waiting: Waiting,
+    reason: Reason,
+    now: Millis,
+) {
+    let subscription = subscriptions.get_mut(waiting.subscription.0 as usize);
+    let id = subscription.as_ref().map(|subscription| subscription.id);
+    if client.hello
+        && let Some(subscription) = subscription
+    {
+        let gap = subscription.gap.get_or_insert_with(|| {
+            client.gaps.push(waiting.subscription);
+            Box::default()
+        });
+        let counts = if reason == Reason::Expired { &mut gap.expired } else { &mut gap.evicted };
+        counts[waiting.event.priority().index()] += 1;
+    }
+    dead.push(DeadLetter { event: waiting.event, reason, at: now, subscription: id });
+}
+
+impl Router {
+    /// All that was taken in the last turn and not put back is written; fills `turn` with what is next. When
+    /// that leaves nothing, `waker` is woken as soon as there is more; for a close it is woken in any case.
+    pub fn take(&mut self, key: ClientKey, budget: Budget, turn: &mut Turn, waker: &Waker, now: Millis) {
+        if self.client(key).is_none() {
+            turn.close = Some(Close::GoingAway);
+            return;
+        }
+        let Self { clients, subscriptions, dead, stats, .. } = self;
+        let client = &mut clients[key.index as usize];
+        stats.delivered += client.outbox.settle() as u64;
+        let mut bytes = 0;
+        while turn.deliveries.len() < budget.events && bytes < budget.bytes {
+            let Some(waiting) = client.outbox.take() else { break };
+            if waiting.deadline <= now {
+                client.outbox.untake(&waiting);
+                lose(subscriptions, dead, client, waiting, Reason::Expired, now);
+                continue;
+            }
+            let Some(subscription) = subscriptions.get(waiting.subscription.0 as usize) else { continue };
+            bytes += waiting.event.size();
+            turn.deliveries.push(Delivery {
+                event: waiting.event,
+                subscription: subscription.id,
+                number: subscription.number,
+                key: waiting.subscription,
+                deadline: waiting.deadline,
+            });
+        }
+        for place in client.gaps.drain(..) {
+            if let Some(subscription) = subscriptions.get_mut(place.0 as usize)
+                && let Some(gap) = subscription.gap.take()
+            {
+                client.notices.push_back(Notice::Gap { subscription: subscription.id, gap });
+            }
+        }
+        turn.notices.extend(client.notices.drain(..));
+        turn.close = client.close;
+        client.idle = client.outbox.waiting() == 0;
+        if !client.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            client.waker = Some(waker.clone());
+        }
+    }
+
+    /// The last deliveries taken could not be written: back in front, in order. `turn.deliveries` from `from`
+    /// on is drained.
+    pub fn put_back(&mut self, key: ClientKey, turn: &mut Turn, from: usize, now: Millis) {
+        let Self { clients, subscriptions, dead, .. } = self;
+        let client = clients.get_mut(key.index as usize).filter(|client| client.generation == key.generation);
+        let Some(client) = client else { return turn.deliveries.truncate(from) };
+        for delivery in turn.deliveries.drain(from..).rev() {
+            let waiting =
+                Waiting { event: delivery.event, subscription: delivery.key, deadline: delivery.deadline };
+            let known = subscriptions.get(delivery.key.0 as usize);
+            if known.is_some_and(|known| known.id == delivery.subscription) {
+                client.outbox.put_back(waiting);
+            } else {
+                // Another thread's dispatch has expelled this client in the meantime.
+                client.outbox.untake(&waiting);
+                let (event, reason) = (waiting.event, Reason::SlowConsumer);
+                dead.push(DeadLetter { event, reason, at: now, subscription: Some(delivery.subscription) });
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What the engine tells about itself: counters, and whether it is well.
+
+use super::{ClientKey, Millis, Router};
+use crate::protocol::{Health, HealthStatus, Priority, Time};
+
+/// Above this part of the queue's capacity the router is `degraded` (protocol.md, Health).
+const DEGRADED_ABOVE: f64 = 0.8;
+/// When more than this part of all processed events failed, it is `unhealthy`.
+const UNHEALTHY_ABOVE: f64 = 0.1;
+
+/// Counters since the start.
+///
+/// accepted = processed + lost in the queue + still queued; matched = delivered + dead letters of subscribers +
+/// waiting in outboxes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Events that were accepted, by priority, lowest first.
+    pub accepted: [u64; Priority::LEVELS],
+    /// Publishes that were refused: the queue was full, or the router was draining.
+    pub refused: u64,
+    /// Events that were matched against the subscriptions.
+    pub processed: u64,
+    /// Accepted events that were pushed out of the queue by others.
+    pub failed: u64,
+    /// Accepted events that never were matched: pushed out, expired, left over at the end.
+    pub lost_queued: u64,
+    /// Deliveries: events times the subscriptions that they matched.
+    pub matched: u64,
+    /// Deliveries that were handed to the operating system.
+    pub delivered: u64,
+    /// When the last event was accepted.
+    pub last_event: Option<Millis>,
+}
+
+/// One client, for statistics and tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientView {
+    /// Events that wait for it or are being written.
+    pub outbox_events: usize,
+    /// Their bytes.
+    pub outbox_bytes: usize,
+    /// Its subscriptions.
+    pub subscriptions: usize,
+}
+
+impl Router {
+    /// The counters.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Events in the ingress queue, by priority, lowest first.
+    pub fn queue_depth(&self) -> [usize; Priority::LEVELS] {
+        self.ingress.depth()
+    }
+
+    /// Clients that are connected.
+    pub fn connected_clients(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// What a client has waiting.
+    pub fn view(&self, key: ClientKey) -> Option<ClientView> {
+        let client =
+            self.clients.get(key.index as usize).filter(|client| client.generation == key.generation)?;
+        Some(ClientView {
+            outbox_events: client.outbox.len(),
+            outbox_bytes: client.outbox.bytes(),
+            subscriptions: client.subscriptions.len(),
+        })
+    }
+
+    /// The answer to `get_health`. `now` and `wall` are the same moment on the engine's clock and the wall's.
+    pub fn health(&self, now: Millis, wall: Time) -> Health {
+        let mut errors = Vec::new();
+        let mut status = HealthStatus::Healthy;
+        let fullness = self.ingress.fullness();
+        if fullness > DEGRADED_ABOVE {
+            status = HealthStatus::Degraded;
+            errors.push(format!("the ingress queue is {:.0} % full", fullness * 100.0));
+        }
+        let Stats { failed, processed, .. } = self.stats;
+        if failed as f64 > UNHEALTHY_ABOVE * processed as f64 {
+            status = HealthStatus::Unhealthy;
+            errors
+                .push(format!("{failed} events were evicted from the ingress queue, {processed} processed"));
+        }
+        Health {
+            status,
+            uptime: now as f64 / 1_000.0,
+            events_processed: processed,
+            events_failed: failed,
+            events_in_queue: self.ingress.len() as u64,
+            active_subscriptions: self.subscriptions.len() as u64,
+            connected_clients: self.clients.len() as u64,
+            last_event_at: self.stats.last_event.map(|at| {
+                Time::from_micros(
+                    wall.micros().saturating_sub_unsigned(now.saturating_sub(at).saturating_mul(1_000)),
+                )
+            }),
+            errors,
+        }
+    }
+}

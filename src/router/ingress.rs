@@ -1,0 +1,141 @@
+//! The ingress queue: what was accepted and not yet matched.
+//!
+//! One capacity for all ten levels, or with `use_multi_queue` four of them: system (10) 1,000, high (7 to 9)
+//! 5,000, normal (5, 6) 10,000, low (1 to 4) 5,000. Either way a higher level is served before a lower one.
+
+use std::sync::Arc;
+
+use super::levels::{Levels, Waits};
+use super::{Millis, Receipt, Settings};
+use crate::protocol::{Event, Priority};
+
+/// Levels that share a capacity: from this one up to the next class's.
+struct Class {
+    from: Priority,
+    capacity: usize,
+    len: usize,
+}
+
+/// An accepted event on its way to the dispatcher.
+pub(super) struct Queued {
+    pub event: Arc<Event>,
+    pub deadline: Millis,
+    pub receipt: Option<Receipt>,
+}
+
+impl Waits for Queued {
+    fn priority(&self) -> Priority {
+        self.event.priority()
+    }
+
+    fn bytes(&self) -> usize {
+        self.event.size()
+    }
+
+    fn deadline(&self) -> Millis {
+        self.deadline
+    }
+}
+
+/// What became of an event that was offered.
+pub(super) enum Offered {
+    /// There was room.
+    Queued,
+    /// It took the place of this one.
+    InPlaceOf(Queued),
+    /// It outranks nothing in a full queue.
+    Refused,
+}
+
+pub(super) struct Ingress {
+    levels: Levels<Queued>,
+    /// Lowest first.
+    classes: Vec<Class>,
+}
+
+impl Ingress {
+    pub fn new(settings: &Settings) -> Self {
+        let class =
+            |from, capacity| Class { from: Priority::new(from).unwrap_or_default(), capacity, len: 0 };
+        let classes = if settings.use_multi_queue {
+            vec![class(1, 5_000), class(5, 10_000), class(7, 5_000), class(10, 1_000)]
+        } else {
+            vec![class(1, settings.max_queue_size)]
+        };
+        Self { levels: Levels::new(), classes }
+    }
+
+    pub fn len(&self) -> usize {
+        self.levels.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+
+    pub fn depth(&self) -> [usize; Priority::LEVELS] {
+        self.levels.depth()
+    }
+
+    /// How full the fullest class is, 0 to 1.
+    pub fn fullness(&self) -> f64 {
+        self.classes.iter().map(|class| class.len as f64 / class.capacity.max(1) as f64).fold(0.0, f64::max)
+    }
+
+    pub fn soonest(&self) -> Millis {
+        self.levels.soonest()
+    }
+
+    /// Takes an event in if there is room in its class; otherwise it comes back.
+    pub fn admit(&mut self, queued: Queued) -> Result<(), Queued> {
+        let class = self.class(queued.event.priority());
+        if class.len >= class.capacity {
+            return Err(queued);
+        }
+        class.len += 1;
+        self.levels.push(queued);
+        Ok(())
+    }
+
+    /// Takes an event in if there is room in its class, or if it outranks the lowest of its class.
+    pub fn offer(&mut self, queued: Queued) -> Offered {
+        let queued = match self.admit(queued) {
+            Ok(()) => return Offered::Queued,
+            Err(queued) => queued,
+        };
+        let priority = queued.event.priority();
+        let from = self.class(priority).from;
+        if self.levels.lowest(from).is_none_or(|lowest| lowest >= priority) {
+            return Offered::Refused;
+        }
+        let Some(victim) = self.levels.pop_lowest_newest(from) else { return Offered::Refused };
+        self.levels.push(queued);
+        Offered::InPlaceOf(victim)
+    }
+
+    /// The oldest of the highest level.
+    pub fn pop(&mut self) -> Option<Queued> {
+        let queued = self.levels.pop_highest()?;
+        self.count_out(queued.event.priority());
+        Some(queued)
+    }
+
+    /// Takes out what expired.
+    pub fn expire(&mut self, now: Millis, mut expired: impl FnMut(Queued)) {
+        let mut gone = Vec::new();
+        self.levels.expire(now, |queued| gone.push(queued));
+        for queued in gone {
+            self.count_out(queued.event.priority());
+            expired(queued);
+        }
+    }
+
+    fn class(&mut self, priority: Priority) -> &mut Class {
+        let above = self.classes.partition_point(|class| class.from <= priority);
+        &mut self.classes[above.saturating_sub(1)]
+    }
+
+    fn count_out(&mut self, priority: Priority) {
+        self.class(priority).len -= 1;
+    }
+}

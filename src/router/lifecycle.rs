@@ -1,0 +1,90 @@
+//! What happens to the engine as a whole: time passes, settings change, it winds down.
+
+use super::delivery::lose;
+use super::ingress::Ingress;
+use super::{Millis, Reason, Router, Settings};
+use crate::protocol::Priority;
+
+impl Router {
+    /// Moves what has expired to the dead letters, wherever it waits: also behind events of higher priority and
+    /// for subscribers that do not read. To be called now and then; what is delivered is checked by itself.
+    pub fn expire(&mut self, now: Millis) {
+        if self.ingress.soonest() <= now {
+            let mut gone = Vec::new();
+            self.ingress.expire(now, |queued| gone.push(queued));
+            for queued in gone {
+                self.lose_queued(queued, Reason::Expired, now);
+            }
+        }
+        let Self { clients, subscriptions, dead, wakers, .. } = self;
+        for (_, client) in clients.iter_mut().filter(|(_, client)| client.outbox.soonest() <= now) {
+            let mut gone = Vec::new();
+            client.outbox.expire(now, |waiting| gone.push(waiting));
+            for waiting in gone {
+                lose(subscriptions, dead, client, waiting, Reason::Expired, now);
+            }
+            // Whoever is told of gaps shall hear of this one even if nothing else comes.
+            if !client.gaps.is_empty() {
+                wakers.extend(client.waker.clone());
+            }
+        }
+    }
+
+    /// Puts new settings into force. No client is dropped and no order changed; what no longer fits goes to the
+    /// dead letters, lowest and newest first.
+    pub fn reconfigure(&mut self, settings: Settings, now: Millis) {
+        let mut old = std::mem::replace(&mut self.ingress, Ingress::new(&settings));
+        while let Some(queued) = old.pop() {
+            // Highest and oldest come first, so what finds no room is the lowest and newest.
+            if let Err(queued) = self.ingress.admit(queued) {
+                self.lose_queued(queued, Reason::Evicted, now);
+            }
+        }
+        self.dead.set_capacity(&settings);
+        let Self { clients, subscriptions, dead, .. } = self;
+        for (_, client) in clients.iter_mut() {
+            let mut gone = Vec::new();
+            client.outbox.shrink(&settings, |waiting| gone.push(waiting));
+            for waiting in gone {
+                lose(subscriptions, dead, client, waiting, Reason::Evicted, now);
+            }
+        }
+        self.settings = settings;
+    }
+
+    /// From now on nothing is accepted; what is queued is still matched and delivered.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Whether [`Router::drain`] was called.
+    pub fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// Everything accepted has been delivered or ended in the dead letters.
+    pub fn is_drained(&self) -> bool {
+        self.ingress.is_empty() && self.clients.iter().all(|(_, client)| client.outbox.len() == 0)
+    }
+
+    /// Gives up what is left: all of it goes to the dead letters. Returns how many of each priority there
+    /// were, and for how many subscribers.
+    pub fn abandon(&mut self, now: Millis) -> ([u64; Priority::LEVELS], usize) {
+        let before = self.dead.count(Reason::Drain);
+        while let Some(queued) = self.ingress.pop() {
+            self.lose_queued(queued, Reason::Drain, now);
+        }
+        let Self { clients, subscriptions, dead, .. } = self;
+        let mut subscribers = 0;
+        for (_, client) in clients.iter_mut() {
+            let mut left = Vec::new();
+            client.outbox.clear(|waiting| left.push(waiting));
+            subscribers += usize::from(!left.is_empty());
+            for waiting in left {
+                lose(subscriptions, dead, client, waiting, Reason::Drain, now);
+            }
+        }
+        let after = self.dead.count(Reason::Drain);
+        (std::array::from_fn(|level| after[level] - before[level]), subscribers)
+    }
+}

@@ -1,0 +1,149 @@
+//! What waits for one subscriber: ten levels, bounded in events and in bytes.
+//!
+//! When it is full the lowest, newest events go first, whatever they are: a newcomer that outranks nothing is
+//! itself the lowest and newest. What the connection has taken and not yet written still counts.
+
+use std::sync::Arc;
+
+use super::levels::{Levels, Waits};
+use super::subscription::SubscriptionKey;
+use super::{Millis, Reason, Settings};
+use crate::protocol::{Event, Priority};
+
+/// One delivery that waits.
+pub(super) struct Waiting {
+    pub event: Arc<Event>,
+    pub subscription: SubscriptionKey,
+    pub deadline: Millis,
+}
+
+impl Waits for Waiting {
+    fn priority(&self) -> Priority {
+        self.event.priority()
+    }
+
+    fn bytes(&self) -> usize {
+        self.event.size()
+    }
+
+    fn deadline(&self) -> Millis {
+        self.deadline
+    }
+}
+
+pub(super) struct Outbox {
+    levels: Levels<Waiting>,
+    /// Taken by the connection since its last turn, and not put back.
+    taken_events: usize,
+    taken_bytes: usize,
+}
+
+impl Outbox {
+    pub fn new() -> Self {
+        Self { levels: Levels::new(), taken_events: 0, taken_bytes: 0 }
+    }
+
+    /// Events that wait or are being written.
+    pub fn len(&self) -> usize {
+        self.levels.len() + self.taken_events
+    }
+
+    /// Bytes of events that wait or are being written.
+    pub fn bytes(&self) -> usize {
+        self.levels.bytes() + self.taken_bytes
+    }
+
+    /// Events that wait, without those being written.
+    pub fn waiting(&self) -> usize {
+        self.levels.len()
+    }
+
+    pub fn soonest(&self) -> Millis {
+        self.levels.soonest()
+    }
+
+    /// Whether `bytes` more fit without anything having to go.
+    pub fn has_room(&self, bytes: usize, settings: &Settings) -> bool {
+        self.len() < settings.outbox_events && self.bytes() + bytes <= settings.outbox_size
+    }
+
+    /// Takes a delivery in and sheds what no longer fits, possibly the newcomer: `Err` has it back, and then
+    /// nothing else was shed.
+    pub fn offer(
+        &mut self,
+        waiting: Waiting,
+        settings: &Settings,
+        mut shed: impl FnMut(Waiting),
+    ) -> Result<(), (Waiting, Reason)> {
+        let bytes = waiting.bytes();
+        if self.has_room(bytes, settings) {
+            self.levels.push(waiting);
+            return Ok(());
+        }
+        if bytes > settings.outbox_size {
+            return Err((waiting, Reason::Oversized));
+        }
+        let (events_below, bytes_below) = self.levels.below(waiting.priority());
+        let fits = self.len() - events_below < settings.outbox_events
+            && self.bytes() - bytes_below + bytes <= settings.outbox_size;
+        if !fits {
+            return Err((waiting, Reason::Evicted));
+        }
+        while !self.has_room(bytes, settings) {
+            let Some(victim) = self.levels.pop_lowest_newest(Priority::LOWEST) else { break };
+            shed(victim);
+        }
+        self.levels.push(waiting);
+        Ok(())
+    }
+
+    /// Sheds what exceeds bounds that have become smaller.
+    pub fn shrink(&mut self, settings: &Settings, mut shed: impl FnMut(Waiting)) {
+        while self.len() > settings.outbox_events || self.bytes() > settings.outbox_size {
+            let Some(victim) = self.levels.pop_lowest_newest(Priority::LOWEST) else { return };
+            shed(victim);
+        }
+    }
+
+    /// Takes the oldest of the highest level; it counts until [`Outbox::settle`].
+    pub fn take(&mut self) -> Option<Waiting> {
+        let waiting = self.levels.pop_highest()?;
+        self.taken_events += 1;
+        self.taken_bytes += waiting.bytes();
+        Some(waiting)
+    }
+
+    /// The last one taken was not written: back to the front of its level.
+    pub fn put_back(&mut self, waiting: Waiting) {
+        self.untake(&waiting);
+        self.levels.push_front(waiting);
+    }
+
+    /// The last one taken is not to be counted as written, and not put back either.
+    pub fn untake(&mut self, waiting: &Waiting) {
+        self.taken_events = self.taken_events.saturating_sub(1);
+        self.taken_bytes = self.taken_bytes.saturating_sub(waiting.bytes());
+    }
+
+    /// All that was taken is written. Returns how many.
+    pub fn settle(&mut self) -> usize {
+        self.taken_bytes = 0;
+        std::mem::take(&mut self.taken_events)
+    }
+
+    pub fn expire(&mut self, now: Millis, expired: impl FnMut(Waiting)) {
+        self.levels.expire(now, expired);
+    }
+
+    /// Takes out all deliveries of one subscription.
+    pub fn forget(&mut self, subscription: SubscriptionKey, removed: impl FnMut(Waiting)) {
+        self.levels.retain(|waiting| waiting.subscription != subscription, removed);
+    }
+
+    /// Takes out everything, highest first.
+    pub fn clear(&mut self, mut removed: impl FnMut(Waiting)) {
+        while let Some(waiting) = self.levels.pop_highest() {
+            removed(waiting);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The way in: publish puts an event on the ingress queue, dispatch takes it off and offers it to whoever it
+//! matches.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use super::client::Notice;
+use super::delivery::lose;
+use super::groups::Fitness;
+use super::ingress::{Offered, Queued};
+use super::outbox::Waiting;
+use super::subscription::SubscriptionKey;
+use super::{ClientKey, DeadLetter, Millis, Reason, Router, SlowConsumer};
+use crate::protocol::Event;
+
+/// Who wants to know how an event was matched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Receipt {
+    /// The publisher.
+    pub client: ClientKey,
+    /// Its own mark, handed back in the notice.
+    pub token: u64,
+}
+
+/// What becomes of a publish.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Published {
+    /// Accepted: it will be matched, or end in the dead letters.
+    Queued,
+    /// Not accepted: the queue is full and it outranks nothing there.
+    QueueFull,
+    /// Not accepted: the router winds down.
+    Draining,
+}
+
+/// Subscriptions that matched an event and could not take it, by reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Refusals {
+    /// The outbox was full and everything in it outranked the event, or came before.
+    pub outbox_full: u32,
+    /// Larger than the whole outbox.
+    pub oversized: u32,
+    /// The subscriber was disconnected for being slow.
+    pub slow_consumer: u32,
+}
+
+impl Router {
+    /// Offers an event to the ingress queue. It expires `ttl` milliseconds from `now`.
+    pub fn publish(
+        &mut self,
+        event: Arc<Event>,
+        ttl: Option<Millis>,
+        receipt: Option<Receipt>,
+        now: Millis,
+    ) -> Published {
+        if self.draining {
+            self.stats.refused += 1;
+            return Published::Draining;
+        }
+        let priority = event.priority().index();
+        let deadline = ttl.map_or(Millis::MAX, |ttl| now.saturating_add(ttl));
+        match self.ingress.offer(Queued { event, deadline, receipt }) {
+            Offered::Queued => {}
+            Offered::InPlaceOf(victim) => self.lose_queued(victim, Reason::Evicted, now),
+            Offered::Refused => {
+                self.stats.refused += 1;
+                return Published::QueueFull;
+            }
+        }
+        self.stats.accepted[priority] += 1;
+        self.stats.last_event = Some(now);
+        Published::Queued
+    }
+
+    /// Matches queued events, highest first, until the queue is empty or about `budget` deliveries were made.
+    /// True: there is more to do.
+    pub fn dispatch(&mut self, budget: usize, now: Millis) -> bool {
+        let mut spent = 0;
+        while spent < budget {
+            let Some(queued) = self.ingress.pop() else { return false };
+            spent += 1;
+            if queued.deadline <= now {
+                self.lose_queued(queued, Reason::Expired, now);
+            } else {
+                spent += self.route(queued, now);
+            }
+        }
+        !self.ingress.is_empty()
+    }
+
+    /// An accepted event is lost before it was matched.
+    pub(super) fn lose_queued(&mut self, queued: Queued, reason: Reason, now: Millis) {
+        if reason == Reason::Evicted {
+            self.stats.failed += 1;
+        }
+        if let Some(receipt) = queued.receipt {
+            self.notify(receipt.client, Notice::Lost { token: receipt.token, reason });
+        }
+        self.stats.lost_queued += 1;
+        self.dead.push(DeadLetter { event: queued.event, reason, at: now, subscription: None });
+    }
+
+    /// Returns how many subscriptions were looked at.
+    fn route(&mut self, queued: Queued, now: Millis) -> usize {
+        self.stats.processed += 1;
+        self.sequence += 1;
+        let mut found = std::mem::take(&mut self.found);
+        self.index.matches(queued.event.topic(), &mut found);
+        let looked_at = found.len();
+        let (mut matched, mut refused) = (0, Refusals::default());
+        for key in found.drain(..) {
+            if let Some(key) = self.admit(key, &queued.event) {
+                self.deliver(key, &queued, now, &mut matched, &mut refused);
+            }
+        }
+        while let Some(key) = self.groups.next_winner() {
+            if let Some(subscription) = self.subscriptions.get_mut(key.0 as usize) {
+                subscription.chosen = self.sequence;
+                self.deliver(key, &queued, now, &mut matched, &mut refused);
+            }
+        }
+        self.found = found;
+        if let Some(receipt) = queued.receipt {
+            self.notify(receipt.client, Notice::Dispatched { token: receipt.token, matched, refused });
+        }
+        looked_at
+    }
+
+    /// The subscription, if the event is to be delivered to it for certain; a member of a group only contends.
+    fn admit(&mut self, key: SubscriptionKey, event: &Event) -> Option<SubscriptionKey> {
+        // It may be gone: an earlier delivery of this event may have expelled its client.
+        let subscription = self.subscriptions.get_mut(key.0 as usize)?;
+        if subscription.seen == self.sequence || !subscription.admits(event) {
+            return None;
+        }
+        subscription.seen = self.sequence;
+        let Some(group) = subscription.group else { return Some(key) };
+        let client = self.clients.get(subscription.client.index as usize)?;
+        let fitness = Fitness {
+            can_take: client.outbox.has_room(event.size(), &self.settings),
+            load: Reverse(client.outbox.len()),
+            chosen: Reverse(subscription.chosen),
+        };
+        self.groups.contend(group, fitness, key);
+        None
+    }
+
+    fn deliver(
+        &mut self,
+        key: SubscriptionKey,
+        queued: &Queued,
+        now: Millis,
+        matched: &mut u32,
+        refused: &mut Refusals,
+    ) {
+        let Self { clients, subscriptions, dead, settings, wakers, stats, .. } = self;
+        let Some(subscription) = subscriptions.get(key.0 as usize) else { return };
+        let owner = subscription.client;
+        let Some(client) = clients.get_mut(owner.index as usize) else { return };
+        let waiting =
+            Waiting { event: Arc::clone(&queued.event), subscription: key, deadline: queued.deadline };
+        let bytes = queued.event.size();
+        stats.matched += 1;
+        if settings.slow_consumer == SlowConsumer::Disconnect && !client.outbox.has_room(bytes, settings) {
+            lose(subscriptions, dead, client, waiting, Reason::SlowConsumer, now);
+            refused.slow_consumer += 1;
+            self.expel(owner, now);
+            return;
+        }
+        let mut victims = Vec::new();
+        match client.outbox.offer(waiting, settings, |victim| victims.push(victim)) {
+            Ok(()) => *matched += 1,
+            Err((waiting, reason)) => {
+                match reason {
+                    Reason::Oversized => refused.oversized += 1,
+                    _ => refused.outbox_full += 1,
+                }
+                lose(subscriptions, dead, client, waiting, reason, now);
+            }
+        }
+        for victim in victims {
+            lose(subscriptions, dead, client, victim, Reason::Evicted, now);
+        }
+        if std::mem::take(&mut client.idle) {
+            wakers.extend(client.waker.clone());
+        }
+    }
+
+    /// Tells a client something, if it is still there.
+    pub(super) fn notify(&mut self, key: ClientKey, notice: Notice) {
+        let Some(client) = self.client(key) else { return };
+        client.notices.push_back(notice);
+        if std::mem::take(&mut client.idle) {
+            let waker = client.waker.clone();
+            self.wakers.extend(waker);
+        }
+    }
+}

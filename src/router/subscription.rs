@@ -1,0 +1,85 @@
+//! One subscription: whose it is, what it admits, what was shed from it.
+
+use std::collections::HashSet;
+
+use foldhash::fast::RandomState;
+use uuid::Uuid;
+
+use super::client::ClientKey;
+use crate::protocol::{Event, EventTypes, Pattern, Priority, Subscription as Wanted};
+
+/// A place in the engine's table of subscriptions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct SubscriptionKey(pub u32);
+
+/// A place in the engine's table of groups.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct GroupKey(pub u32);
+
+/// A set of names chosen by clients, hence with a seeded hash.
+type Names = HashSet<Box<str>, RandomState>;
+
+/// What a subscription admits of the events on its topics.
+struct Filter {
+    types: EventTypes,
+    min_priority: Priority,
+    /// `None` = any.
+    sources: Option<Names>,
+    /// `None` = any, and none.
+    targets: Option<Names>,
+}
+
+impl Filter {
+    fn admits(&self, event: &Event) -> bool {
+        event.priority() >= self.min_priority
+            && self.types.admits(event.kind())
+            && self.sources.as_ref().is_none_or(|names| names.contains(event.source()))
+            && self
+                .targets
+                .as_ref()
+                .is_none_or(|names| event.target().is_some_and(|target| names.contains(target)))
+    }
+}
+
+/// What was shed from a subscription since its client was last told, by priority.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gap {
+    /// Shed for lack of room.
+    pub evicted: [u64; Priority::LEVELS],
+    /// Expired before they could be delivered.
+    pub expired: [u64; Priority::LEVELS],
+}
+
+pub(super) struct Subscription {
+    pub id: Uuid,
+    /// The small number that lean deliveries carry.
+    pub number: u32,
+    pub client: ClientKey,
+    pub patterns: Box<[Pattern]>,
+    filter: Filter,
+    pub group: Option<GroupKey>,
+    /// The last event that was looked at for it: two patterns of one subscription may match the same event.
+    pub seen: u64,
+    /// The last event that its group gave it.
+    pub chosen: u64,
+    pub gap: Option<Box<Gap>>,
+}
+
+impl Subscription {
+    pub fn new(id: Uuid, number: u32, client: ClientKey, wanted: Wanted, group: Option<GroupKey>) -> Self {
+        let names = |list: Vec<Box<str>>| list.into_iter().collect::<Names>();
+        let filter = Filter {
+            types: wanted.types,
+            min_priority: wanted.min_priority,
+            sources: (!wanted.sources.is_empty()).then(|| names(wanted.sources)),
+            targets: wanted.targets.map(names),
+        };
+        let patterns = wanted.topics.into();
+        Self { id, number, client, patterns, filter, group, seen: 0, chosen: 0, gap: None }
+    }
+
+    /// Whether an event on one of its topics passes its filters.
+    pub fn admits(&self, event: &Event) -> bool {
+        self.filter.admits(event)
+    }
+}

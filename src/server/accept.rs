@@ -1,0 +1,223 @@
+//! Lets connections in and gives each a task, on one thread or several.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use uuid::Uuid;
+
+use super::connection::Connection;
+use super::dialogue::{Dialogue, send};
+use super::frame::write_close;
+use super::handshake::{self, Handshake};
+use super::hub::{Hub, wall_clock};
+use super::listen::AcceptError;
+use super::rate::Rate;
+use crate::protocol::reply::Reply;
+use crate::router::{Close, Refusal};
+
+/// Handshakes under way at a time. While there are more, newcomers wait in the kernel's backlog.
+const MAX_HANDSHAKES: usize = 1_024;
+/// Pause after `accept` found no descriptors or memory.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
+/// What the kernel may hold of unsent bytes for a connection: what is there can no longer be overtaken. Twice the
+/// smallest batch keeps a fast reader's pipe filled.
+const NOTSENT_LOWAT: u32 = 32 * 1024;
+/// When the router ends, how long connections may take to be told.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Why serving ended before it should have.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A listener broke.
+    #[error("cannot accept connections any more: {0}")]
+    Accept(io::Error),
+    /// An I/O thread could not be started.
+    #[error("cannot start an I/O thread: {0}")]
+    Thread(io::Error),
+}
+
+/// The running server.
+pub struct Server {
+    hub: Arc<Hub>,
+    handshakes: Arc<Semaphore>,
+    threads: usize,
+}
+
+/// A socket on its way to the thread that serves it.
+type Newcomer = (std::net::TcpStream, SocketAddr, OwnedSemaphorePermit);
+
+impl Server {
+    /// `threads` I/O threads, the caller's included.
+    pub fn new(hub: Arc<Hub>, threads: usize) -> Self {
+        Self { hub, handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)), threads: threads.max(1) }
+    }
+
+    /// Serves until `shutdown` is over; then tells every client and waits a little for them to hear it.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn serve(
+        &self,
+        listeners: Vec<TcpListener>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        let mut others = Vec::new();
+        for number in 1..self.threads {
+            others.push(self.start_thread(number)?);
+        }
+        let mut housekeeping = JoinSet::new();
+        let hub = Arc::clone(&self.hub);
+        housekeeping.spawn(async move { hub.dispatch_backlog().await });
+        let hub = Arc::clone(&self.hub);
+        housekeeping.spawn(async move { hub.expire_regularly().await });
+        let accepting = async {
+            let mut accepting: Vec<_> = Vec::new();
+            for listener in &listeners {
+                accepting.push(Box::pin(self.accept_all(listener, &others)));
+            }
+            futures_util::future::select_all(accepting).await.0
+        };
+        tokio::select! {
+            error = accepting => return Err(ServeError::Accept(error)),
+            () = shutdown => {}
+        }
+        drop(listeners);
+        self.farewell().await;
+        Ok(())
+    }
+
+    /// Returns only when the listener is broken.
+    async fn accept_all(
+        &self,
+        listener: &TcpListener,
+        others: &[mpsc::UnboundedSender<Newcomer>],
+    ) -> io::Error {
+        let mut turn = 0;
+        loop {
+            let Ok(permit) = Arc::clone(&self.handshakes).acquire_owned().await else {
+                return io::Error::other("the bound on handshakes was closed");
+            };
+            match listener.accept().await {
+                Ok((socket, peer)) => {
+                    turn = (turn + 1) % (others.len() + 1);
+                    match others.get(turn.wrapping_sub(1)) {
+                        None => drop(tokio::spawn(admit(Arc::clone(&self.hub), socket, peer, permit))),
+                        Some(other) => {
+                            // An error means that the thread is gone, and the connection with it.
+                            let handed = socket.into_std().map(|socket| other.send((socket, peer, permit)));
+                            if !matches!(handed, Ok(Ok(()))) {
+                                tracing::error!(%peer, "an I/O thread is gone: connection lost");
+                            }
+                        }
+                    }
+                }
+                Err(error) => match AcceptError::classify(&error) {
+                    AcceptError::Aborted => {
+                        tracing::debug!(%error, "a connection was gone before it was accepted")
+                    }
+                    AcceptError::Exhausted => {
+                        tracing::warn!(%error, "cannot accept connections for now");
+                        tokio::time::sleep(EXHAUSTED_PAUSE).await;
+                    }
+                    AcceptError::Fatal => return error,
+                },
+            }
+        }
+    }
+
+    /// A thread with a runtime of its own, that serves what it is handed until the sender is gone.
+    fn start_thread(&self, number: usize) -> Result<mpsc::UnboundedSender<Newcomer>, ServeError> {
+        // Bounded by MAX_HANDSHAKES: every newcomer holds a permit.
+        let (sender, mut newcomers) = mpsc::unbounded_channel::<Newcomer>();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(ServeError::Thread)?;
+        let hub = Arc::clone(&self.hub);
+        let serve = move || {
+            runtime.block_on(async {
+                while let Some((socket, peer, permit)) = newcomers.recv().await {
+                    match TcpStream::from_std(socket) {
+                        Ok(socket) => drop(tokio::spawn(admit(Arc::clone(&hub), socket, peer, permit))),
+                        Err(error) => tracing::warn!(%peer, %error, "connection lost"),
+                    }
+                }
+                // The farewell is still going on.
+                tokio::time::sleep(FAREWELL).await;
+            });
+        };
+        std::thread::Builder::new().name(format!("io-{number}")).spawn(serve).map_err(ServeError::Thread)?;
+        Ok(sender)
+    }
+
+    async fn farewell(&self) {
+        self.hub.with(|router| router.close_all(Close::GoingAway));
+        let gone = async {
+            while self.hub.with(|router| router.connected_clients()) > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // Whoever has not gone by then does not read; its connection ends with the process.
+        if tokio::time::timeout(FAREWELL, gone).await.is_err() {
+            tracing::info!("some clients did not close their connection in time");
+        }
+    }
+}
+
+/// From an accepted connection to its end.
+async fn admit(hub: Arc<Hub>, mut socket: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+    let settings = hub.settings();
+    let shaking = handshake::accept(&mut socket, &settings.allowed_origins);
+    let early = match tokio::time::timeout(settings.handshake_timeout, shaking).await {
+        Ok(Ok(Handshake::Done { early })) => early,
+        Ok(Ok(Handshake::Answered { response, why })) => {
+            tracing::debug!(%peer, why, "no WebSocket connection");
+            drop(permit);
+            return drop(Connection::dismiss(socket, response).await);
+        }
+        Ok(Err(error)) => return tracing::debug!(%peer, %error, "the handshake failed"),
+        Err(_) => return tracing::debug!(%peer, "the handshake took too long"),
+    };
+    drop(permit);
+    if let Err(error) = tune(&socket) {
+        tracing::debug!(%peer, %error, "socket options could not be set");
+    }
+    let key = match hub.with(crate::router::Router::connect) {
+        Ok(key) => key,
+        Err(refusal) => {
+            tracing::warn!(%peer, ?refusal, "a client was refused");
+            return drop(Connection::dismiss(socket, refusal_words(refusal)).await);
+        }
+    };
+    let client = Uuid::new_v4();
+    let rate = Rate::new(settings.publish_rate, settings.publish_burst, hub.now());
+    let dialogue = Dialogue::new(key, client, rate);
+    tracing::debug!(%client, %peer, "connected");
+    match Connection::new(hub, socket, dialogue, early).serve().await {
+        Ok(why) => tracing::debug!(%client, why, "disconnected"),
+        Err(error) => tracing::debug!(%client, %error, "connection lost"),
+    }
+}
+
+/// No delay for small messages, and little in the kernel where it cannot be overtaken.
+fn tune(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    socket2::SockRef::from(socket).set_tcp_notsent_lowat(NOTSENT_LOWAT)
+}
+
+fn refusal_words(refusal: Refusal) -> Vec<u8> {
+    let limit = match refusal {
+        Refusal::MaxClients(limit) | Refusal::MaxSubscriptions(limit) => limit,
+        Refusal::NotFound | Refusal::NotOwner => 0,
+    };
+    let mut words = Vec::new();
+    send(&Reply::MaxClientsReached { limit, timestamp: wall_clock() }, None, &mut words);
+    // 1013, "try again later", of the IANA registry of close codes.
+    write_close(CloseCode::Again, "the router has as many clients as it may have", &mut words);
+    words
+}

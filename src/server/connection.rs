@@ -1,0 +1,387 @@
+//! One connection after its handshake: a task that reads, has the messages answered, and writes.
+//!
+//! Reader and writer are one task, so that a connection costs one wake-up and one place in memory, and its whole
+//! state has one owner.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, OpCode};
+
+use super::dialogue::{Dialogue, Heard};
+use super::frame::{Frames, Message, Step, Violation, write_close, write_header};
+use super::hub::{Hub, SLICE};
+use super::keepalive::{Keepalive, Verdict};
+use super::outgoing::{Outgoing, Written};
+use super::scratch::{self, READ_BUFFER, Scratch};
+use crate::router::Close;
+
+/// How long a peer may take to let our last words into its buffers. Long, for it is most often a slow one.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take to read them and close its side.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
+/// What is left over from a read is put in front of the next one as long as it is short; the start of a longer
+/// frame is collected in memory of its own.
+const SHORT_REST: usize = READ_BUFFER / 4;
+
+/// How a connection ended.
+pub(super) type Ended = io::Result<&'static str>;
+
+/// A client's connection.
+pub(super) struct Connection {
+    hub: Arc<Hub>,
+    socket: TcpStream,
+    frames: Frames,
+    /// The start of a frame whose rest has not come yet.
+    rest: Vec<u8>,
+    /// Bytes that `rest` must have before it is worth looking at again.
+    wanted: usize,
+    dialogue: Dialogue,
+    outgoing: Outgoing,
+    /// The last write was cut short: room in the send buffer will be a sign of life.
+    blocked: bool,
+    keepalive: Keepalive,
+    phase: Phase,
+}
+
+/// Where a connection is in its life.
+enum Phase {
+    Open,
+    /// A close frame is the last thing in the reply lane.
+    Closing {
+        why: &'static str,
+        until: Pin<Box<Sleep>>,
+    },
+    /// All is said. What the peer still sends is thrown away: closing a socket with unread bytes in it would
+    /// reset the connection, and the peer might never read our last words.
+    Lingering {
+        why: &'static str,
+        until: Pin<Box<Sleep>>,
+    },
+}
+
+impl Connection {
+    pub fn new(hub: Arc<Hub>, socket: TcpStream, dialogue: Dialogue, early: Vec<u8>) -> Self {
+        let settings = hub.settings();
+        let mut outgoing = Outgoing::new();
+        dialogue.welcome(outgoing.control());
+        Self {
+            hub,
+            socket,
+            frames: Frames::new(settings.max_message_size),
+            rest: early,
+            wanted: 0,
+            dialogue,
+            outgoing,
+            blocked: false,
+            keepalive: Keepalive::new(settings.ping_interval, settings.ping_timeout),
+            phase: Phase::Open,
+        }
+    }
+
+    /// A connection that is only told something and then closed.
+    pub async fn dismiss(socket: TcpStream, last_words: Vec<u8>) -> io::Result<()> {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut socket = socket;
+        let goodbye = async {
+            socket.write_all(&last_words).await?;
+            socket.shutdown().await?;
+            let mut ignored = [0; 1024];
+            while socket.read(&mut ignored).await? > 0 {}
+            Ok(())
+        };
+        tokio::time::timeout(LINGER_TIMEOUT, goodbye).await.unwrap_or(Ok(()))
+    }
+
+    /// Serves the client until either side ends it.
+    pub async fn serve(mut self) -> Ended {
+        let ended = std::future::poll_fn(|cx| scratch::with(|scratch| self.poll(cx, scratch))).await;
+        // An event that went out only in part is not delivered.
+        if let Some(delivery) = self.outgoing.abandon() {
+            let mut turn = crate::router::Turn { deliveries: vec![delivery], ..Default::default() };
+            let now = self.hub.now();
+            self.hub.with(|router| router.put_back(self.dialogue.key, &mut turn, 0, now));
+        }
+        ended
+    }
+
+    fn poll(&mut self, cx: &mut Context, scratch: &mut Scratch) -> Poll<Ended> {
+        let mut again = false;
+        if matches!(self.phase, Phase::Open) {
+            self.watch(cx);
+            // A client that does not read its replies is not read from.
+            if !self.outgoing.is_congested() {
+                match self.poll_read(cx, scratch) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Ok("the peer closed the connection")),
+                    Poll::Ready(Ok(_)) => again = true,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {}
+                }
+            }
+        }
+        if matches!(self.phase, Phase::Open) {
+            let was_congested = self.outgoing.is_congested();
+            match self.poll_write(cx, scratch) {
+                Poll::Ready(Ok(())) => again |= was_congested && !self.outgoing.is_congested(),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {}
+            }
+        }
+        if let Poll::Ready(ended) = self.poll_end(cx, scratch) {
+            return Poll::Ready(ended);
+        }
+        if again {
+            // Others have a turn first.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn watch(&mut self, cx: &mut Context) {
+        match self.keepalive.poll(cx) {
+            Poll::Ready(Verdict::Ping) => {
+                write_header(OpCode::Control(Control::Ping), 0, self.outgoing.control());
+                // The next deadline must be watched as well.
+                cx.waker().wake_by_ref();
+            }
+            Poll::Ready(Verdict::GiveUp) => {
+                self.close(CloseCode::Error, "keepalive ping timed out");
+            }
+            Poll::Pending => {}
+        }
+    }
+
+    /// Reads once, as much as there is, and answers it. Ready with 0 at the end of the stream.
+    fn poll_read(&mut self, cx: &mut Context, scratch: &mut Scratch) -> Poll<io::Result<usize>> {
+        let collecting = self.rest.len() > SHORT_REST;
+        let start = if collecting { 0 } else { self.rest.len() };
+        scratch.read[..start].copy_from_slice(&self.rest[..start]);
+        let mut buffer = ReadBuf::new(&mut scratch.read[start..]);
+        match Pin::new(&mut self.socket).poll_read(cx, &mut buffer) {
+            Poll::Ready(Ok(())) => {}
+            other => return other.map_ok(|()| 0),
+        }
+        let read = buffer.filled().len();
+        if read == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        self.keepalive.sign_of_life();
+        if collecting {
+            self.rest.extend_from_slice(&scratch.read[..read]);
+            if self.rest.len() >= self.wanted {
+                let mut collected = std::mem::take(&mut self.rest);
+                self.digest(&mut collected);
+            }
+        } else {
+            self.rest.clear();
+            self.digest(&mut scratch.read[..start + read]);
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    /// Takes what came apart into messages and has them answered, all under one lock; keeps what is left over.
+    fn digest(&mut self, mut bytes: &mut [u8]) {
+        let mut heard = Vec::new();
+        let mut violation = None;
+        let mut closed = false;
+        while !bytes.is_empty() && !closed {
+            match self.frames.next(bytes) {
+                Ok((Step::Incomplete(wanted), left)) => {
+                    self.wanted = wanted;
+                    self.rest = left.to_vec();
+                    break;
+                }
+                Ok((Step::Part, left)) => bytes = left,
+                Ok((Step::Message(message), left)) => {
+                    bytes = left;
+                    closed = self.hear(message, &mut heard);
+                }
+                Err(error) => {
+                    violation = Some(error);
+                    break;
+                }
+            }
+        }
+        self.answer(heard);
+        if let Some(Violation { code, reason }) = violation {
+            self.close(code, reason);
+        }
+    }
+
+    /// True: the peer closes.
+    fn hear<'a>(&mut self, message: Message<'a>, heard: &mut Vec<Heard<'a>>) -> bool {
+        match message {
+            Message::Text(text) => heard.push(self.dialogue.hear(text)),
+            Message::Assembled(text) => {
+                // It is not borrowed from the buffer, so it cannot wait with the others.
+                self.answer(std::mem::take(heard));
+                let message = self.dialogue.hear(&text);
+                self.answer(vec![message]);
+            }
+            Message::Binary => Dialogue::refuse_binary(self.outgoing.control()),
+            Message::Ping(payload) => {
+                write_header(OpCode::Control(Control::Pong), payload.len(), self.outgoing.control());
+                self.outgoing.control().extend_from_slice(payload);
+            }
+            Message::Pong => {}
+            Message::Close(code) => {
+                self.answer(std::mem::take(heard));
+                self.close(code.unwrap_or(CloseCode::Normal), "");
+                return true;
+            }
+        }
+        false
+    }
+
+    fn answer(&mut self, heard: Vec<Heard>) {
+        if heard.is_empty() {
+            return;
+        }
+        let Self { hub, dialogue, outgoing, .. } = self;
+        let now = hub.now();
+        let more = hub.with(|router| {
+            for message in heard {
+                dialogue.answer(message, router, now, outgoing.control());
+            }
+            router.dispatch(SLICE, now)
+        });
+        outgoing.lean = dialogue.lean;
+        if more {
+            hub.leave_backlog();
+        }
+    }
+
+    /// Writes until nothing is left (ready), or the socket takes no more (pending).
+    fn poll_write(&mut self, cx: &mut Context, scratch: &mut Scratch) -> Poll<io::Result<()>> {
+        let key = self.dialogue.key;
+        loop {
+            // The rest of an event must go before anything else, and counts as taken until it is gone.
+            if self.outgoing.is_mid_event() {
+                if let Some(close) = self.hub.with(|router| router.close_wanted(key)) {
+                    self.close_for(close);
+                    return Poll::Ready(Ok(()));
+                }
+                match self.outgoing.poll_begun(&mut self.socket, cx, &mut scratch.write) {
+                    Poll::Ready(Ok(Written::All)) => self.unblocked(),
+                    Poll::Ready(Ok(Written::Short)) => {
+                        self.unblocked();
+                        self.blocked = true;
+                        continue;
+                    }
+                    other => return self.note_blocked(other.map_ok(|_| ())),
+                }
+            }
+            let now = self.hub.now();
+            scratch.turn.deliveries.clear();
+            let budget = self.outgoing.budget();
+            self.hub.with(|router| router.take(key, budget, &mut scratch.turn, cx.waker(), now));
+            for notice in scratch.turn.notices.drain(..) {
+                self.dialogue.tell(notice, self.outgoing.control());
+            }
+            if let Some(close) = scratch.turn.close {
+                self.hub.with(|router| router.put_back(key, &mut scratch.turn, 0, now));
+                self.close_for(close);
+                return Poll::Ready(Ok(()));
+            }
+            if scratch.turn.deliveries.is_empty() && self.outgoing.control().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let written = self.outgoing.poll_batch(&mut self.socket, cx, scratch);
+            let kept = match &written {
+                Poll::Ready(Ok((_, kept))) => *kept,
+                _ => 0,
+            };
+            if kept < scratch.turn.deliveries.len() {
+                self.hub.with(|router| router.put_back(key, &mut scratch.turn, kept, now));
+            }
+            match written {
+                Poll::Ready(Ok((Written::All, _))) => self.unblocked(),
+                Poll::Ready(Ok((Written::Short, _))) => {
+                    self.unblocked();
+                    self.blocked = true;
+                }
+                other => return self.note_blocked(other.map_ok(|_| ())),
+            }
+        }
+    }
+
+    fn note_blocked(&mut self, written: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        self.blocked = true;
+        written
+    }
+
+    /// The socket took something. If it had been full, the peer must have read.
+    fn unblocked(&mut self) {
+        if std::mem::take(&mut self.blocked) {
+            self.keepalive.sign_of_life();
+        }
+    }
+
+    fn close_for(&mut self, close: Close) {
+        match close {
+            Close::SlowConsumer => {
+                self.close(CloseCode::Policy, "slow consumer: more events waited than limits.outbox_* allow");
+            }
+            Close::GoingAway => self.close(CloseCode::Away, "the router is shutting down"),
+        }
+    }
+
+    /// Says the last words. Events that wait stay where they are.
+    fn close(&mut self, code: CloseCode, why: &'static str) {
+        if matches!(self.phase, Phase::Open) {
+            write_close(code, why, self.outgoing.control());
+            let until = Box::pin(sleep_until(Instant::now() + CLOSE_TIMEOUT));
+            self.phase = Phase::Closing { why, until };
+        }
+    }
+
+    fn poll_end(&mut self, cx: &mut Context, scratch: &mut Scratch) -> Poll<Ended> {
+        if let Phase::Closing { why, until } = &mut self.phase {
+            let why = *why;
+            if until.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(why));
+            }
+            match self.outgoing.poll_begun(&mut self.socket, cx, &mut scratch.write) {
+                Poll::Ready(Ok(Written::All)) => {}
+                Poll::Ready(Ok(Written::Short)) => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+            match Pin::new(&mut self.socket).poll_shutdown(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+            let until = Box::pin(sleep_until(Instant::now() + LINGER_TIMEOUT));
+            self.phase = Phase::Lingering { why, until };
+        }
+        let Phase::Lingering { why, until } = &mut self.phase else { return Poll::Pending };
+        if until.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(why));
+        }
+        loop {
+            let mut buffer = ReadBuf::new(&mut scratch.read);
+            match Pin::new(&mut self.socket).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(why)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let now = self.hub.now();
+        self.hub.with(|router| router.disconnect(self.dialogue.key, now));
+    }
+}

@@ -1,0 +1,96 @@
+//! From a TCP connection to a WebSocket: reads the HTTP request and answers it.
+//!
+//! tungstenite parses the request and makes the answer; here is what surrounds that: bounds, the Origin check, and
+//! a helpful answer for whoever comes with plain HTTP.
+
+use std::io;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, create_response, write_response};
+use tokio_tungstenite::tungstenite::http::header;
+
+use super::origin;
+
+/// The longest request head. Browsers send up to about 2 KiB, with large cookies 8.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// How a handshake ended.
+pub(super) enum Handshake {
+    /// The peer is a WebSocket client. It may have sent something already.
+    Done { early: Vec<u8> },
+    /// It was something else, and has been answered with these bytes, to be sent before closing.
+    Answered { response: Vec<u8>, why: &'static str },
+}
+
+/// Reads a request and, if it is a good one, accepts it.
+pub(super) async fn accept(socket: &mut TcpStream, allowed_origins: &[String]) -> io::Result<Handshake> {
+    let mut head = Vec::with_capacity(1024);
+    let (length, request) = loop {
+        if socket.read_buf(&mut head).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        match Request::try_parse(&head) {
+            Ok(Some(parsed)) => break parsed,
+            Ok(None) if head.len() < MAX_HEAD => {}
+            Ok(None) => {
+                return Ok(refuse("431 Request Header Fields Too Large", "the request head is too long"));
+            }
+            Err(_) if head.starts_with(b"GET ") || !looks_like_http(&head) => {
+                return Ok(refuse("400 Bad Request", "this is not an HTTP/1.1 request"));
+            }
+            Err(_) => return Ok(refuse("405 Method Not Allowed", "only GET is understood here")),
+        }
+    };
+    if !request.headers().contains_key(header::UPGRADE) {
+        return Ok(plain_http(&request));
+    }
+    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if request.headers().contains_key(header::ORIGIN) {
+        let allowed = text(header::ORIGIN)
+            .is_some_and(|origin| origin::is_allowed(origin, text(header::HOST), allowed_origins));
+        if !allowed {
+            let why =
+                "pages of this origin may not connect: name it in limits.allowed_origins if they should";
+            return Ok(refuse("403 Forbidden", why));
+        }
+    }
+    let Ok(response) = create_response(&request) else {
+        return Ok(refuse("400 Bad Request", "the WebSocket handshake is incomplete (RFC 6455, 4.2.1)"));
+    };
+    let mut bytes = Vec::new();
+    write_response(&mut bytes, &response).map_err(io::Error::other)?;
+    socket.write_all(&bytes).await?;
+    Ok(Handshake::Done { early: head.split_off(length) })
+}
+
+fn looks_like_http(head: &[u8]) -> bool {
+    let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    line.windows(6).any(|window| window == b"HTTP/1")
+}
+
+/// Somebody came with a browser or curl.
+fn plain_http(request: &Request) -> Handshake {
+    if request.uri().path() == "/healthz" {
+        return Handshake::Answered { response: response("200 OK", "", "ok\n"), why: "health check" };
+    }
+    let text = "This is a gadugi-router: it speaks WebSocket, JSON in text frames. \
+                Connect with a WebSocket client; GET /healthz tells whether the router runs.\n";
+    let extra = "Upgrade: websocket\r\n";
+    Handshake::Answered { response: response("426 Upgrade Required", extra, text), why: "plain HTTP" }
+}
+
+fn refuse(status: &str, why: &'static str) -> Handshake {
+    Handshake::Answered { response: response(status, "", &format!("gadugi-router: {why}\n")), why }
+}
+
+fn response(status: &str, extra: &str, body: &str) -> Vec<u8> {
+    let upgrade = if extra.is_empty() { "" } else { "Upgrade, " };
+    format!(
+        "HTTP/1.1 {status}\r\n{extra}Connection: {upgrade}close\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: {}\r\nCache-Control: no-store\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}

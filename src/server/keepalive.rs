@@ -1,0 +1,87 @@
+//! Finds peers that are gone without having said so.
+//!
+//! A sign of life is anything that only a living peer can cause: bytes from it, or room in a send buffer that was
+//! full. A client that reads slowly is alive; one that takes nothing and says nothing for long is not.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// What is to be done now.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Ping,
+    GiveUp,
+}
+
+/// One connection's watch. The timer is only moved when it fires, never for a message.
+pub(super) struct Keepalive {
+    interval: Duration,
+    timeout: Duration,
+    last_sign: Instant,
+    pinged: bool,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Keepalive {
+    pub fn new(interval: Duration, timeout: Duration) -> Self {
+        let now = Instant::now();
+        let timer = Box::pin(sleep_until(now + interval));
+        Self { interval, timeout, last_sign: now, pinged: false, timer }
+    }
+
+    /// The peer is alive.
+    pub fn sign_of_life(&mut self) {
+        self.last_sign = Instant::now();
+        self.pinged = false;
+    }
+
+    /// Something to do, or pending until there may be.
+    pub fn poll(&mut self, cx: &mut Context) -> Poll<Verdict> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let silence = self.last_sign.elapsed();
+            let limit = if self.pinged { self.interval + self.timeout } else { self.interval };
+            if silence < limit {
+                self.timer.as_mut().reset(self.last_sign + limit);
+                continue;
+            }
+            if self.pinged {
+                return Poll::Ready(Verdict::GiveUp);
+            }
+            self.pinged = true;
+            self.timer.as_mut().reset(self.last_sign + self.interval + self.timeout);
+            return Poll::Ready(Verdict::Ping);
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_pinged_and_then_given_up() {
+        let start = Instant::now();
+        let mut watch = Keepalive::new(Duration::from_secs(30), Duration::from_secs(60));
+        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::Ping);
+        assert_eq!(start.elapsed().as_secs(), 30);
+        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::GiveUp);
+        assert_eq!(start.elapsed().as_secs(), 90);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sign_of_life_starts_the_watch_anew() {
+        let start = Instant::now();
+        let mut watch = Keepalive::new(Duration::from_secs(30), Duration::from_secs(60));
+        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::Ping);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        watch.sign_of_life();
+        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::Ping);
+        // The answered ping's own time-out has to pass first: the timer is not moved for a message.
+        assert_eq!(start.elapsed().as_secs(), 90);
+    }
+}

@@ -1,0 +1,244 @@
+//! The outgoing half of a connection: a small lane for replies and control frames, and what it takes from its
+//! outbox, coalesced into few writes.
+//!
+//! Only what the socket has begun to take is beyond overtaking. What a write leaves over goes back to the
+//! outbox, in front, so that an event of higher priority that comes meanwhile still passes it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::{io, mem};
+
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::frame::write_header;
+use super::scratch::Scratch;
+use crate::protocol::delivery;
+use crate::router::{Budget, Delivery, Turn};
+
+/// Bytes of events taken at a time by a connection that takes all it is given. More gains nothing.
+const LARGEST_BATCH: usize = 128 * 1024;
+/// The same when the last write was cut short. Less would cost throughput when a reader is only a little slow.
+const SMALLEST_BATCH: usize = 16 * 1024;
+/// Deliveries taken at a time.
+const BATCH_EVENTS: usize = 512;
+/// More replies than this wait: the client does not read, and is not read from either.
+const CONGESTED: usize = 64 * 1024;
+/// Bytes handed to the socket at once; a larger event goes in pieces.
+pub(super) const WRITE_BUFFER: usize = 256 * 1024;
+/// What the reply lane may keep allocated when it is empty.
+const KEPT_CONTROL: usize = 1024;
+
+/// The outgoing half.
+pub(super) struct Outgoing {
+    /// Frames that go before any event.
+    control: Vec<u8>,
+    /// An event of which the socket has taken only the beginning.
+    partial: Option<Partial>,
+    batch: usize,
+    /// Deliveries carry a small number and leave out defaults.
+    pub lean: bool,
+}
+
+struct Partial {
+    frame: EventFrame,
+    written: usize,
+    delivery: Delivery,
+}
+
+/// How a write ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// The socket took everything.
+    All,
+    /// It did not: wait until it is writable.
+    Short,
+}
+
+impl Outgoing {
+    pub fn new() -> Self {
+        Self { control: Vec::new(), partial: None, batch: LARGEST_BATCH, lean: false }
+    }
+
+    /// The reply lane, to append frames to.
+    pub fn control(&mut self) -> &mut Vec<u8> {
+        &mut self.control
+    }
+
+    /// So many replies wait that no more requests should be read.
+    pub fn is_congested(&self) -> bool {
+        self.control.len() > CONGESTED
+    }
+
+    /// An event was begun and must be ended before anything else is written.
+    pub fn is_mid_event(&self) -> bool {
+        self.partial.is_some()
+    }
+
+    /// How much to take from the outbox for the next write.
+    pub fn budget(&self) -> Budget {
+        Budget { events: BATCH_EVENTS, bytes: self.batch }
+    }
+
+    /// Writes what has to go first: the rest of an event that was begun, then replies.
+    pub fn poll_begun(
+        &mut self,
+        socket: &mut TcpStream,
+        cx: &mut Context,
+        scratch: &mut Vec<u8>,
+    ) -> Poll<io::Result<Written>> {
+        while let Some(partial) = &mut self.partial {
+            scratch.clear();
+            partial.frame.append(&partial.delivery, partial.written, scratch);
+            let written = ready!(Pin::new(&mut *socket).poll_write(cx, scratch))?;
+            partial.written += written;
+            if partial.written == partial.frame.len() {
+                self.partial = None;
+            } else if written < scratch.len() {
+                return Poll::Ready(Ok(Written::Short));
+            }
+        }
+        while !self.control.is_empty() {
+            let written = ready!(Pin::new(&mut *socket).poll_write(cx, &self.control))?;
+            self.consume_control(written);
+        }
+        Poll::Ready(Ok(Written::All))
+    }
+
+    /// Writes replies and the turn's deliveries at once. Those that the socket did not begin to take stay in
+    /// `turn`, from the returned place on; to be put back.
+    pub fn poll_batch(
+        &mut self,
+        socket: &mut TcpStream,
+        cx: &mut Context,
+        scratch: &mut Scratch,
+    ) -> Poll<io::Result<(Written, usize)>> {
+        let Scratch { write, turn, .. } = scratch;
+        write.clear();
+        write.extend_from_slice(&self.control);
+        let mut composed = 0;
+        for delivery in &turn.deliveries {
+            if write.len() >= WRITE_BUFFER {
+                break;
+            }
+            EventFrame::new(delivery, self.lean).append(delivery, 0, write);
+            composed += 1;
+        }
+        let written = match Pin::new(socket).poll_write(cx, write) {
+            Poll::Ready(written) => written?,
+            Poll::Pending => return Poll::Pending,
+        };
+        let whole = written == write.len() && composed == turn.deliveries.len();
+        self.batch = if written == write.len() { LARGEST_BATCH } else { SMALLEST_BATCH };
+        let after_control = written.saturating_sub(self.control.len());
+        self.consume_control(written.min(self.control.len()));
+        let kept = self.cut(turn, after_control);
+        let done = whole && self.partial.is_none();
+        Poll::Ready(Ok((if done { Written::All } else { Written::Short }, kept)))
+    }
+
+    /// Finds where `written` bytes of the deliveries end, and keeps the one that is begun.
+    fn cut(&mut self, turn: &mut Turn, mut written: usize) -> usize {
+        for (place, delivery) in turn.deliveries.iter().enumerate() {
+            let frame = EventFrame::new(delivery, self.lean);
+            if written < frame.len() {
+                if written == 0 {
+                    return place;
+                }
+                self.partial = Some(Partial { frame, written, delivery: delivery.clone() });
+                return place + 1;
+            }
+            written -= frame.len();
+        }
+        turn.deliveries.len()
+    }
+
+    fn consume_control(&mut self, written: usize) {
+        if written == self.control.len() && self.control.capacity() > KEPT_CONTROL {
+            self.control = Vec::new();
+        } else {
+            self.control.drain(..written);
+        }
+    }
+
+    /// The delivery that was begun and will not be ended.
+    pub fn abandon(&mut self) -> Option<Delivery> {
+        mem::take(&mut self.partial).map(|partial| partial.delivery)
+    }
+}
+
+/// How one delivery lies on the wire: frame header, head, the event's shared text, a tail of the subscription's own.
+struct EventFrame {
+    lean: bool,
+    /// All but the frame header.
+    payload: usize,
+    tail: Tail,
+}
+
+/// At most a full tail; a lean one is shorter.
+struct Tail {
+    bytes: [u8; delivery::FULL_TAIL],
+    len: usize,
+}
+
+impl EventFrame {
+    fn new(delivery: &Delivery, lean: bool) -> Self {
+        let tail = if lean { Tail::lean(delivery.number) } else { Tail::full(delivery) };
+        let payload = delivery::HEAD.len() + text(delivery, lean).len() + tail.len;
+        Self { lean, payload, tail }
+    }
+
+    fn header(&self) -> usize {
+        match self.payload {
+            0..=125 => 2,
+            126..=0xffff => 4,
+            _ => 10,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.header() + self.payload
+    }
+
+    /// Appends what comes after the first `from` bytes, up to a full write buffer.
+    fn append(&self, delivery: &Delivery, from: usize, out: &mut Vec<u8>) {
+        let text = text(delivery, self.lean).as_bytes();
+        let tail = &self.tail.bytes[..self.tail.len];
+        if from == 0 && self.payload <= WRITE_BUFFER {
+            write_header(OpCode::Data(Data::Text), self.payload, out);
+            out.extend_from_slice(delivery::HEAD);
+            out.extend_from_slice(text);
+            out.extend_from_slice(tail);
+            return;
+        }
+        let mut head = Vec::with_capacity(self.header() + delivery::HEAD.len());
+        write_header(OpCode::Data(Data::Text), self.payload, &mut head);
+        head.extend_from_slice(delivery::HEAD);
+        let mut skip = from;
+        for part in [&head, text, tail] {
+            let rest = &part[skip.min(part.len())..];
+            skip = skip.saturating_sub(part.len());
+            let room = WRITE_BUFFER.saturating_sub(out.len());
+            out.extend_from_slice(&rest[..rest.len().min(room)]);
+        }
+    }
+}
+
+impl Tail {
+    fn full(delivery: &Delivery) -> Self {
+        Self { bytes: delivery::full_tail(delivery.subscription), len: delivery::FULL_TAIL }
+    }
+
+    fn lean(number: u32) -> Self {
+        let mut text = Vec::with_capacity(delivery::FULL_TAIL);
+        delivery::lean_tail(number, &mut text);
+        let mut bytes = [0; delivery::FULL_TAIL];
+        bytes[..text.len()].copy_from_slice(&text);
+        Self { bytes, len: text.len() }
+    }
+}
+
+fn text(delivery: &Delivery, lean: bool) -> &str {
+    if lean { delivery.event.lean() } else { delivery.event.full() }
+}

@@ -1,0 +1,56 @@
+//! How fast one client may publish.
+
+use crate::router::Millis;
+
+/// A bucket of permissions that fills steadily up to a burst. No clock of its own.
+pub(super) struct Rate {
+    per_second: u64,
+    burst: u64,
+    /// In thousandths of an event, so that slow rates fill evenly.
+    milli_tokens: u64,
+    filled_at: Millis,
+}
+
+impl Rate {
+    /// `per_second` 0 = no limit.
+    pub fn new(per_second: u64, burst: u64, now: Millis) -> Self {
+        Self { per_second, burst, milli_tokens: burst.saturating_mul(1_000), filled_at: now }
+    }
+
+    /// Whether one more event may come now.
+    pub fn admit(&mut self, now: Millis) -> bool {
+        if self.per_second == 0 {
+            return true;
+        }
+        let gained = now.saturating_sub(self.filled_at).saturating_mul(self.per_second);
+        self.filled_at = now;
+        self.milli_tokens = self.milli_tokens.saturating_add(gained).min(self.burst.saturating_mul(1_000));
+        let admitted = self.milli_tokens >= 1_000;
+        if admitted {
+            self.milli_tokens -= 1_000;
+        }
+        admitted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate_holds() {
+        let mut rate = Rate::new(10, 3, 0);
+        assert_eq!((0..5).filter(|_| rate.admit(0)).count(), 3);
+        assert!(!rate.admit(99));
+        assert!(rate.admit(200));
+        assert!(rate.admit(200) == false || rate.admit(1_000));
+        let mut free = Rate::new(0, 1, 0);
+        assert!((0..1_000).all(|_| free.admit(0)));
+    }
+
+    #[test]
+    fn an_idle_client_saves_no_more_than_a_burst() {
+        let mut rate = Rate::new(1_000, 5, 0);
+        assert_eq!((0..100).filter(|_| rate.admit(3_600_000)).count(), 5);
+    }
+}

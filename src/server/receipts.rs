@@ -1,0 +1,141 @@
+//! What became of events whose publisher gets one answer for several of them, or an answer only after matching.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::dialogue::send;
+use crate::protocol::reply::{BatchResult, Outcome, Reply, Status};
+use crate::protocol::{Event, WireError};
+use crate::router::{Reason, Refusals};
+
+/// What became of one event.
+pub(super) enum Fate {
+    /// Its receipt is still to come.
+    Open,
+    Queued,
+    Dispatched {
+        matched: u32,
+        refused: Refusals,
+    },
+    NotTaken(Status, &'static str),
+    /// Accepted, and lost before it could be matched.
+    Lost(Reason),
+    Invalid(WireError),
+}
+
+/// The shape of the reply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// `published`
+    Single,
+    /// `published_batch`
+    Batch,
+}
+
+/// Events that are answered together.
+pub(super) struct Pending {
+    shape: Shape,
+    request_id: Option<Box<str>>,
+    /// The event is `None` where it was invalid.
+    results: Vec<(Option<Arc<Event>>, Fate)>,
+    /// How many receipts are still to come.
+    open: usize,
+}
+
+impl Pending {
+    pub fn new(shape: Shape, request_id: Option<&str>) -> Self {
+        Self { shape, request_id: request_id.map(Into::into), results: Vec::new(), open: 0 }
+    }
+
+    /// One more event, in the order of the answer.
+    pub fn push(&mut self, event: Option<Arc<Event>>, fate: Fate) {
+        self.open += usize::from(matches!(fate, Fate::Open));
+        self.results.push((event, fate));
+    }
+
+    /// Appends the reply.
+    pub fn send(&self, out: &mut Vec<u8>) {
+        let counts: Vec<Vec<(&str, u64)>> = self.results.iter().map(|(_, fate)| fate.counts()).collect();
+        let results: Vec<BatchResult> = self
+            .results
+            .iter()
+            .zip(&counts)
+            .map(|((event, fate), counts)| match fate {
+                Fate::Invalid(error) => BatchResult::Invalid(error),
+                fate => BatchResult::Published(
+                    fate.outcome(event.as_deref().map_or("null", Event::id_json), counts),
+                ),
+            })
+            .collect();
+        let request_id = self.request_id.as_deref();
+        match (self.shape, results.first()) {
+            (Shape::Single, Some(BatchResult::Published(outcome))) => {
+                send(&Reply::Published(*outcome), request_id, out);
+            }
+            _ => send(&Reply::PublishedBatch(&results), request_id, out),
+        }
+    }
+}
+
+impl Fate {
+    /// The outcome as the wire tells it; `counts` is what [`Fate::counts`] gave.
+    pub fn outcome<'a>(&self, event_id: &'a str, counts: &'a [(&'a str, u64)]) -> Outcome<'a> {
+        let queued = Outcome::queued(event_id);
+        match self {
+            Self::Dispatched { matched, .. } => {
+                Outcome { matched: Some(u64::from(*matched)), refused: Some(counts), ..queued }
+            }
+            Self::NotTaken(status, reason) => Outcome { status: *status, reason: Some(reason), ..queued },
+            Self::Lost(reason) => {
+                Outcome { status: Status::Dropped, reason: Some(reason.as_str()), ..queued }
+            }
+            Self::Open | Self::Queued | Self::Invalid(_) => queued,
+        }
+    }
+
+    fn counts(&self) -> Vec<(&'static str, u64)> {
+        let Self::Dispatched { refused, .. } = self else { return Vec::new() };
+        let counts = [
+            ("outbox_full", refused.outbox_full.into()),
+            ("oversized", refused.oversized.into()),
+            ("slow_consumer", refused.slow_consumer.into()),
+        ];
+        counts.into_iter().filter(|&(_, count)| count > 0).collect()
+    }
+}
+
+/// The answers that wait for receipts. An event's mark is the mark of its first companion plus its place.
+#[derive(Default)]
+pub(super) struct Receipts {
+    pending: BTreeMap<u64, Pending>,
+    next_token: u64,
+}
+
+impl Receipts {
+    /// The mark of the first event that is published next.
+    pub fn next_token(&self) -> u64 {
+        self.next_token
+    }
+
+    /// Answers at once if nothing is open, or keeps the answer until the receipts are there.
+    pub fn settle(&mut self, pending: Pending, out: &mut Vec<u8>) {
+        if pending.open == 0 {
+            return pending.send(out);
+        }
+        let first = self.next_token;
+        self.next_token += pending.results.len() as u64;
+        self.pending.insert(first, pending);
+    }
+
+    /// A receipt came. Answers if it was the last one.
+    pub fn arrived(&mut self, token: u64, fate: Fate, out: &mut Vec<u8>) {
+        let Some((&first, pending)) = self.pending.range_mut(..=token).next_back() else { return };
+        let Some(result) = pending.results.get_mut((token - first) as usize) else { return };
+        result.1 = fate;
+        pending.open -= 1;
+        if pending.open == 0 {
+            pending.send(out);
+            self.pending.remove(&first);
+        }
+    }
+}
