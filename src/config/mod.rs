@@ -1,1 +1,20 @@
-//! To come.
+//! The settings: what there is, what each may be, and where a value came from.
+//!
+//! `settings` holds the one table of all settings; everything else reads that table: loading (TOML, the old
+//! `router_config.json`, environment, flags), checking, printing, comparing. What a setting does belongs elsewhere,
+//! and so does ending the program because of a mistake.
+
+mod difference;
+mod mistake;
+mod rules;
+mod schema;
+mod settings;
+mod value;
+
+pub use difference::Change;
+pub use mistake::{Cause, Mistake, Mistakes, Origin};
+pub use schema::Setting;
+pub use settings::{Config, Limits, SETTINGS, SlowConsumer};
+
+/// Read when no other file is named, if it exists.
+pub const STANDARD_FILE: &str = "/etc/gadugi-router/config.toml";

@@ -1,0 +1,113 @@
+//! The table of all settings: name, type, default, what it may be, and what it is for.
+//!
+//! A setting is added here and nowhere else; the structs, the file's keys, the names in the environment, the printed
+//! and the example configuration all follow from this table.
+
+use std::time::Duration;
+
+use super::rules::{Choice, Host, Level, Origins, Switch, duration, size, whole};
+use super::schema::settings;
+
+/// What happens to a subscriber whose outbox is full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SlowConsumer {
+    /// Its least important, newest events become dead letters.
+    Evict,
+    /// Its connection is closed with code 1008 and the reason.
+    Disconnect,
+}
+
+const SLOW_CONSUMER: Choice<SlowConsumer> =
+    Choice(&[("evict", SlowConsumer::Evict), ("disconnect", SlowConsumer::Disconnect)]);
+
+const KIB: u64 = 1024;
+const GIB: u64 = 1024 * 1024 * 1024;
+const SHORTEST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(3600);
+
+settings! {
+    /// All settings of the router, checked.
+    pub struct Config {
+        /// Where to listen: a host name or an IP address. "localhost" is both loopback addresses, "0.0.0.0" and "::"
+        /// are all addresses of this machine.
+        host: String = "localhost".to_owned(), Host;
+        /// The TCP port; 0 takes a free one and logs which.
+        port: u16 = 9090, whole(0, 65_535);
+        /// How many events may wait to be routed. When full, the lowest priority goes first.
+        max_queue_size: usize = 10_000, whole(1, 10_000_000);
+        /// How many clients may be connected at once.
+        max_clients: usize = 1_000, whole(1, 1_000_000);
+        /// Four queues by priority band, each with a bound of its own, in place of one.
+        use_multi_queue: bool = false, Switch;
+        /// What is logged: debug, info, warning or error, or a filter of the tracing library.
+        log_level: String = "info".to_owned(), Level;
+        /// How many threads serve the connections. One is the cheapest for each event.
+        threads: usize = 1, whole(1, 64);
+    }
+
+    /// Bounds that keep one client from harming the others.
+    [limits] pub struct Limits {
+        /// The largest message taken from a client, in bytes, all its fragments together.
+        max_message_size: usize = 10_000_000, size(KIB, GIB);
+        /// How long a client may take for the WebSocket handshake.
+        handshake_timeout: Duration = Duration::from_secs(10), duration(SHORTEST, LONGEST);
+        /// How often each client gets a ping.
+        ping_interval: Duration = Duration::from_secs(30),
+            duration(SHORTEST, LONGEST).not_zero("without pings a vanished client would never be noticed");
+        /// How long a ping may stay unanswered before the client counts as gone.
+        ping_timeout: Duration = Duration::from_secs(60),
+            duration(SHORTEST, LONGEST).not_zero("every client would count as gone at once");
+        /// How many events may wait for one subscriber.
+        outbox_events: usize = 10_000, whole(1, 10_000_000);
+        /// How many bytes of events may wait for one subscriber.
+        outbox_size: usize = 16 * 1024 * 1024, size(KIB, GIB);
+        /// What happens when those two do not suffice: "evict" drops the subscriber's least important, newest
+        /// events, "disconnect" closes its connection.
+        slow_consumer: SlowConsumer = SlowConsumer::Evict, SLOW_CONSUMER;
+        /// How many events a second one client may publish; 0 sets no limit.
+        publish_rate: u64 = 0, whole(0, 10_000_000);
+        /// How many events one client may publish at once before `publish_rate` holds it.
+        publish_burst: u64 = 1_000, whole(1, 10_000_000);
+        /// How many subscriptions one client may have.
+        max_subscriptions: usize = 1_000, whole(1, 1_000_000);
+        /// How many events that could not be delivered are kept in memory, the latest.
+        dead_letters: usize = 1_000, whole(1, 1_000_000);
+        /// Which web pages may connect, by the Origin that their browser sends; "*" lets all in. Programs send none
+        /// and are not concerned.
+        allowed_origins: Vec<String> = Vec::new(), Origins;
+    }
+}
+
+/// Tables that later versions will have, so that their names get a better answer than "unknown key".
+pub(super) const NOT_YET: &[&str] = &["admin", "auth", "drain", "log", "store", "tls"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_old_deployments() {
+        let config = Config::default();
+        assert_eq!((config.host.as_str(), config.port), ("localhost", 9090));
+        assert_eq!((config.max_queue_size, config.max_clients), (10_000, 1_000));
+        assert!(!config.use_multi_queue);
+        assert_eq!(config.log_level, "info");
+        assert_eq!(config.limits.max_message_size, 10_000_000);
+    }
+
+    #[test]
+    fn every_setting_says_what_it_is_for_and_what_it_may_be() {
+        for setting in SETTINGS {
+            assert!(setting.doc().ends_with('.'), "{}", setting.key);
+            assert!(!setting.expected().is_empty(), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn no_table_is_both_here_and_to_come() {
+        for setting in SETTINGS {
+            let table = setting.key.split('.').next().unwrap();
+            assert!(!NOT_YET.contains(&table), "{}", setting.key);
+        }
+    }
+}
