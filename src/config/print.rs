@@ -24,7 +24,8 @@ impl Loaded {
 pub fn example() -> String {
     let defaults = Config::default();
     document(|setting| {
-        let mut text = format!("\n{}# Must be {}.\n", comment(&setting.doc()), setting.expected());
+        let must = format!("Must be {}.", setting.expected());
+        let mut text = format!("\n{}{}", comment(&setting.doc()), comment(&must));
         // Writing into a String cannot fail.
         writeln!(text, "{} = {}", setting.split().1, setting.show(&defaults)).ok();
         text
@@ -48,7 +49,7 @@ fn document(write: impl Fn(&Setting) -> String) -> String {
 
 /// A comment in lines that fit a terminal.
 fn comment(text: &str) -> String {
-    const WIDTH: usize = 100;
+    const WIDTH: usize = 80;
     let mut out = String::new();
     let mut line = String::from("#");
     for word in text.split_whitespace() {

@@ -24,8 +24,8 @@ impl Document<'_> {
     /// The place of this byte, for people: line and column from 1, columns in characters.
     pub fn locate(&self, offset: usize) -> Origin {
         // Spans come from parsers and stand on character borders; a wrong one must not end the program.
-        let end = self.text.floor_char_boundary(offset);
-        let before = &self.text[..end];
+        let end = (0..=offset.min(self.text.len())).rev().find(|end| self.text.is_char_boundary(*end));
+        let before = &self.text[..end.unwrap_or(0)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
         let column = before[line_start..].chars().count() + 1;

@@ -47,3 +47,22 @@ impl Reading {
         self.mistakes.push(Mistake { origin, key, text, cause: Cause::Wrong });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::file::Document;
+    use super::{Reading, json, toml};
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_a_reader(text in "([a-z_.\"'=\\[\\]{},:0-9\n #é\\\\]|limits|port|host|allowed_origins|\"\"\"|://){0,60}") {
+            let document = Document { file: "f", text: &text };
+            let mut reading = Reading::default();
+            toml::read(&mut reading, &document);
+            json::read(&mut reading, &document);
+            prop_assert!(reading.mistakes.iter().all(|mistake| mistake.to_string().lines().count() == 1));
+        }
+    }
+}

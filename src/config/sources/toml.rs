@@ -1,8 +1,7 @@
 //! `config.toml`. Every mistake is found in one pass, syntax included: the parser goes on after an error.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::ops::Range;
+use std::collections::BTreeMap;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -18,22 +17,23 @@ pub(super) fn read(reading: &mut Reading, document: &Document<'_>) {
     let (table, errors) = DeTable::parse_recoverable(document.text);
     let before = reading.mistakes.len();
     read_table(reading, document, "", table.get_ref());
+    // After the first error on a line the rest of it is noise.
+    let mut broken = BTreeMap::new();
+    for error in &errors {
+        let origin = document.locate(error.span().map_or(0, |span| span.start));
+        broken.entry(line(&origin)).or_insert((origin, error.message()));
+    }
     // What the parser makes of a broken line is a guess, and behind a broken heading so is the table: no guesses.
-    let broken: BTreeSet<_> = errors.iter().map(|error| line(&at(document, error.span()))).collect();
     let heading =
         |line: &usize| document.text.lines().nth(line - 1).is_some_and(|text| text.starts_with('['));
-    let trusted = broken.iter().copied().find(heading).unwrap_or(usize::MAX);
+    let trusted = broken.keys().copied().find(heading).unwrap_or(usize::MAX);
     let found = reading.mistakes.split_off(before).into_iter();
-    let certain = |line: usize| line < trusted && !broken.contains(&line);
+    let certain = |line: usize| line < trusted && !broken.contains_key(&line);
     reading.mistakes.extend(found.filter(|mistake| certain(line(&mistake.origin))));
-    for error in errors {
-        let text = error.message().lines().collect::<Vec<_>>().join(", ");
-        reading.wrong(at(document, error.span()), None, format!("broken TOML: {text}"));
+    for (origin, message) in broken.into_values() {
+        let text = message.lines().collect::<Vec<_>>().join(", ");
+        reading.wrong(origin, None, format!("broken TOML: {text}"));
     }
-}
-
-fn at(document: &Document<'_>, span: Option<Range<usize>>) -> Origin {
-    document.locate(span.map_or(0, |span| span.start))
 }
 
 fn line(origin: &Origin) -> usize {
@@ -133,6 +133,12 @@ mod tests {
         let at: Vec<_> = found.iter().map(|mistake| mistake.split(": ").next().unwrap()).collect();
         assert_eq!(at, ["c:1:8", "c:2:8", "c:3:11", "c:4:1", "c:5:8"], "{found:#?}");
         assert!(found[0].contains("broken TOML"), "{found:#?}");
+    }
+
+    #[test]
+    fn a_broken_line_is_told_once() {
+        assert_eq!(mistakes("x = [[[[").len(), 1);
+        assert_eq!(mistakes(&format!("a = {}", "[".repeat(100_000))).len(), 1);
     }
 
     #[test]
