@@ -5,14 +5,19 @@
 //! and so does ending the program because of a mistake.
 
 mod difference;
+mod load;
 mod mistake;
+mod print;
 mod rules;
 mod schema;
 mod settings;
+mod sources;
 mod value;
 
 pub use difference::Change;
+pub use load::{Inputs, Loaded, load};
 pub use mistake::{Cause, Mistake, Mistakes, Origin};
+pub use print::example;
 pub use schema::Setting;
 pub use settings::{Config, Limits, SETTINGS, SlowConsumer};
 

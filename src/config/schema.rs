@@ -49,21 +49,21 @@ impl Setting {
     }
 }
 
-/// Whether there is a table of this name.
-pub(super) fn is_table(name: &str) -> bool {
-    SETTINGS.iter().any(|setting| setting.split().0 == name)
+/// The names of all tables, some of them more than once.
+pub(super) fn tables() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().map(|setting| setting.split().0).filter(|table| !table.is_empty())
 }
 
-/// What a wrong name was probably meant to be.
-pub(super) fn closest<I: AsRef<str>>(name: &str, candidates: impl IntoIterator<Item = I>) -> Option<I> {
+/// What a wrong name was probably meant to be: the thing whose name is the most alike, if one is alike enough.
+pub(super) fn closest<'a, T>(name: &str, candidates: impl IntoIterator<Item = (&'a str, T)>) -> Option<T> {
     const ALIKE: f64 = 0.8;
     let name = name.to_ascii_lowercase().replace('-', "_");
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&name, &candidate.as_ref().to_ascii_lowercase()), candidate))
+        .map(|(candidate, thing)| (strsim::jaro_winkler(&name, candidate), thing))
         .filter(|(alike, _)| *alike >= ALIKE)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, candidate)| candidate)
+        .map(|(_, thing)| thing)
 }
 
 /// Makes the structs, their defaults and the table from one description.
@@ -152,10 +152,10 @@ mod tests {
 
     #[test]
     fn a_slip_finds_its_name_and_nonsense_finds_none() {
-        let names = ["max_clients", "max_queue_size", "port"];
-        assert_eq!(closest("max_client", names), Some("max_clients"));
-        assert_eq!(closest("Max-Queue-Size", names), Some("max_queue_size"));
-        assert_eq!(closest("prot", names), Some("port"));
+        let names = [("max_clients", 1), ("max_queue_size", 2), ("port", 3)];
+        assert_eq!(closest("max_client", names), Some(1));
+        assert_eq!(closest("Max-Queue-Size", names), Some(2));
+        assert_eq!(closest("prot", names), Some(3));
         assert_eq!(closest("zebra", names), None);
     }
 }

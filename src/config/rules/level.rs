@@ -59,7 +59,7 @@ fn part(text: &str) -> Result<&str, String> {
     if text.contains('=') || text.contains("::") {
         return Ok(text);
     }
-    Err(match closest(text, LEVELS.iter().map(|(name, _)| *name)) {
+    Err(match closest(text, LEVELS.iter().map(|(name, _)| (*name, *name))) {
         Some(level) => format!("did you mean \"{level}\"?"),
         None if text.is_empty() => "a part of it is empty".to_owned(),
         None => format!("for a module of that name write \"{text}=trace\""),
