@@ -38,7 +38,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     let _log = logging::init(&loaded.config.log_level)
         .map_err(|error| Failure::new(Exit::System, error.to_string()))?;
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    start::start(loaded)
+    start::start(&loaded)
 }
 
 fn inputs(args: &Args) -> Inputs {

@@ -1,12 +1,126 @@
-//! Starts the router with checked settings.
+//! Wires the rooms together and runs them until a signal says stop.
 
-use super::exit::Failure;
-use crate::config::Loaded;
+use std::io;
+use std::sync::Arc;
 
-/// Runs until it is told to end.
+use futures_util::StreamExt;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_tokio::Signals;
+
+use super::exit::{Exit, Failure};
+use crate::config::{self, Config, Loaded};
+use crate::router::{self, Router};
+use crate::server::{self, BindError, Hub, Server};
+
+/// Runs the router until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// What kept it from starting or going on.
-pub fn start(_loaded: Loaded) -> Result<(), Failure> {
-    Ok(())
+/// A [`Failure`] that names what is missing: an address, a thread, the operating system's help.
+pub fn start(loaded: &Loaded) -> Result<(), Failure> {
+    let config = &loaded.config;
+    raise_descriptor_limit(config.max_clients);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::System, format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(run(config))
+}
+
+async fn run(config: &Config) -> Result<(), Failure> {
+    // Before anything that a signal should end cleanly.
+    let mut signals = Signals::new([SIGTERM, SIGINT])
+        .map_err(|error| Failure::new(Exit::System, format!("cannot watch for signals: {error}")))?;
+    let listeners = server::bind(&config.host, config.port).map_err(|error| unavailable(&error))?;
+    for listener in &listeners {
+        match listener.local_addr() {
+            Ok(address) => tracing::info!("listening on ws://{address}"),
+            Err(error) => tracing::warn!(%error, "listening, on an unknown address"),
+        }
+    }
+    let hub = Arc::new(Hub::new(Router::new(engine_settings(config)), server_settings(config)));
+    let server = Server::new(Arc::clone(&hub), config.threads);
+    let stop = async {
+        match signals.next().await {
+            Some(SIGTERM) => tracing::info!("SIGTERM: stopping"),
+            _ => tracing::info!("SIGINT: stopping"),
+        }
+        // The rest of a drain, waiting for slow readers, is not done yet: what is queued is matched and offered
+        // once more, and what a subscriber does not take now is lost, and counted.
+        hub.with(|router| router.drain());
+    };
+    let served = server.serve(listeners, stop).await;
+    report_losses(&hub);
+    served.map_err(|error| Failure::new(Exit::System, error.to_string()))
+}
+
+fn report_losses(hub: &Hub) {
+    let now = hub.now();
+    let (by_priority, subscribers) = hub.with(|router| router.abandon(now));
+    let lost: u64 = by_priority.iter().sum();
+    if lost == 0 {
+        tracing::info!("stopped; nothing was left undelivered");
+    } else {
+        tracing::warn!(lost, subscribers, ?by_priority, "stopped; some events were left undelivered");
+    }
+}
+
+fn unavailable(error: &BindError) -> Failure {
+    let advice = match error {
+        BindError::Resolve { .. } => "set `host` to an address of this machine",
+        BindError::Bind { error, .. } if error.kind() == io::ErrorKind::AddrInUse => {
+            "is another router running? Set another `port`"
+        }
+        BindError::Bind { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE; set another `port`"
+        }
+        BindError::Bind { .. } => "set `host` to an address of this machine",
+    };
+    Failure::new(Exit::Unavailable, format!("{error} ({advice})"))
+}
+
+fn engine_settings(config: &Config) -> router::Settings {
+    let limits = &config.limits;
+    router::Settings {
+        max_queue_size: config.max_queue_size,
+        use_multi_queue: config.use_multi_queue,
+        max_clients: config.max_clients,
+        max_subscriptions: limits.max_subscriptions,
+        outbox_events: limits.outbox_events,
+        outbox_size: limits.outbox_size,
+        slow_consumer: match limits.slow_consumer {
+            config::SlowConsumer::Evict => router::SlowConsumer::Evict,
+            config::SlowConsumer::Disconnect => router::SlowConsumer::Disconnect,
+        },
+        dead_letters: limits.dead_letters,
+    }
+}
+
+fn server_settings(config: &Config) -> server::Settings {
+    let limits = &config.limits;
+    server::Settings {
+        max_message_size: limits.max_message_size,
+        handshake_timeout: limits.handshake_timeout,
+        ping_interval: limits.ping_interval,
+        ping_timeout: limits.ping_timeout,
+        publish_rate: limits.publish_rate,
+        publish_burst: limits.publish_burst,
+        allowed_origins: limits.allowed_origins.clone(),
+    }
+}
+
+/// Descriptors that are not connections: listeners, the runtime, the log, and handshakes under way.
+const OTHER_DESCRIPTORS: u64 = 1_100;
+
+/// Every connection needs a descriptor, and the usual soft limit is 1,024.
+fn raise_descriptor_limit(max_clients: usize) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard));
+    match raised {
+        Ok(limit) if limit < max_clients as u64 + OTHER_DESCRIPTORS => {
+            tracing::warn!(limit, max_clients, "the limit on open files may be too low for max_clients");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the limit on open files could not be raised"),
+    }
 }
