@@ -205,7 +205,8 @@ pub(super) fn write_header(opcode: OpCode, length: usize, out: &mut Vec<u8>) {
 
 /// Appends a close frame. The reason is cut to what a control frame may hold.
 pub(super) fn write_close(code: CloseCode, reason: &str, out: &mut Vec<u8>) {
-    let cut = reason.floor_char_boundary(MAX_CONTROL as usize - 2);
+    let most = reason.len().min(MAX_CONTROL as usize - 2);
+    let cut = (0..=most).rev().find(|&at| reason.is_char_boundary(at)).unwrap_or(0);
     write_header(OpCode::Control(Control::Close), 2 + cut, out);
     out.extend_from_slice(&u16::from(code).to_be_bytes());
     out.extend_from_slice(&reason.as_bytes()[..cut]);
