@@ -47,6 +47,18 @@ impl fmt::Display for Time {
     }
 }
 
+/// How many bytes a [`Time`] has on the wire, with quotes.
+pub(super) const QUOTED: usize = WRITTEN + 2;
+
+/// Whether a text begins with a JSON string that holds a date-time of exactly the form that [`Time`] has. It says
+/// no to other forms, [`is_date_time`] to none that is right.
+#[inline]
+pub(super) fn is_usual(json: &[u8]) -> bool {
+    json.first_chunk::<QUOTED>().is_some_and(|[open, inner @ .., close]| {
+        (*open == b'"') & (*close == b'"') && std::str::from_utf8(inner).is_ok_and(is_date_time)
+    })
+}
+
 /// Whether a text is a date-time as Python's `isoformat` or JavaScript's `toISOString` write them: a real date,
 /// `T` or a space, a time with seconds, perhaps a fraction, perhaps `Z` or an offset.
 pub(super) fn is_date_time(text: &str) -> bool {
