@@ -14,14 +14,14 @@ const QUOTED: usize = 64;
 /// Whether a value is one that the rule admits. A priority is read by [`priority`]; what is inside of objects is
 /// checked while they are read.
 #[inline]
-pub(super) fn holds(rule: Rule, scanner: &Scanner<'_>, value: Value) -> bool {
+pub(super) fn holds(rule: Rule, scanner: Scanner<'_>, value: Value) -> bool {
     let null = value.kind == Kind::Null;
     let string = value.kind == Kind::String;
     match rule {
         Rule::Name | Rule::Text => string,
         Rule::NameOrNull | Rule::TextOrNull => string || null,
         Rule::Anything => true,
-        Rule::Priority => priority(scanner.str(value.span)).is_some(),
+        Rule::Priority => priority(scanner.str(value.span).as_bytes()).is_some(),
         Rule::Count => is_count(scanner.str(value.span)),
         Rule::Status => string && is_text(scanner, value, |text| DELIVERY_STATUSES.contains(&text)),
         Rule::Time => string && is_text(scanner, value, is_date_time),
@@ -32,8 +32,8 @@ pub(super) fn holds(rule: Rule, scanner: &Scanner<'_>, value: Value) -> bool {
 
 /// A priority as the protocol writes it: an integer, nothing that merely equals one.
 #[inline]
-pub(super) fn priority(json: &str) -> Option<Priority> {
-    match json.as_bytes() {
+pub(super) fn priority(json: &[u8]) -> Option<Priority> {
+    match json {
         &[digit @ b'1'..=b'9'] => Priority::new(u64::from(digit - b'0')),
         b"10" => Priority::new(10),
         _ => None,
@@ -45,17 +45,23 @@ fn is_count(json: &str) -> bool {
 }
 
 #[inline]
-fn is_text(scanner: &Scanner<'_>, value: Value, test: impl Fn(&str) -> bool) -> bool {
+fn is_text(scanner: Scanner<'_>, value: Value, test: impl Fn(&str) -> bool) -> bool {
     let inner = scanner.str(value.span.inner());
     if value.escaped { unescape(inner).is_ok_and(|text| test(&text)) } else { test(inner) }
 }
 
-/// The field that a key with escapes in it names.
-#[cold]
-pub(super) fn find_escaped(metadata: bool, scanner: &Scanner<'_>, key: Value) -> Option<Field> {
-    if !key.escaped {
-        return None;
+/// The field that a key names.
+#[inline]
+pub(super) fn find(metadata: bool, scanner: Scanner<'_>, key: Value) -> Option<Field> {
+    if key.escaped {
+        return find_escaped(metadata, scanner, key);
     }
+    let name = scanner.inner(key.span);
+    if metadata { Field::in_metadata(name) } else { Field::in_event(name) }
+}
+
+#[cold]
+fn find_escaped(metadata: bool, scanner: Scanner<'_>, key: Value) -> Option<Field> {
     let name = unescape(scanner.str(key.span.inner())).ok()?;
     if metadata { Field::in_metadata(name.as_bytes()) } else { Field::in_event(name.as_bytes()) }
 }
@@ -74,7 +80,7 @@ pub(super) fn twice(field: Field) -> String {
 
 /// A value that its field cannot hold.
 #[cold]
-pub(super) fn wrong(field: Field, scanner: &Scanner<'_>, value: Value) -> String {
+pub(super) fn wrong(field: Field, scanner: Scanner<'_>, value: Value) -> String {
     format!(
         "{} must be {}; got {}",
         path(field),
@@ -85,7 +91,7 @@ pub(super) fn wrong(field: Field, scanner: &Scanner<'_>, value: Value) -> String
 
 /// A member of `tags` or `headers` that is no string.
 #[cold]
-pub(super) fn wrong_member(field: Field, scanner: &Scanner<'_>, key: Value, value: Value) -> String {
+pub(super) fn wrong_member(field: Field, scanner: Scanner<'_>, key: Value, value: Value) -> String {
     let key = shortened(scanner.str(key.span.inner()));
     format!(
         "`metadata.{}.{key}` must be a string; got {}",
@@ -96,7 +102,7 @@ pub(super) fn wrong_member(field: Field, scanner: &Scanner<'_>, key: Value, valu
 
 /// A field that no event has.
 #[cold]
-pub(super) fn unknown_key(metadata: bool, scanner: &Scanner<'_>, key: Value) -> String {
+pub(super) fn unknown_key(metadata: bool, scanner: Scanner<'_>, key: Value) -> String {
     let name = shortened(scanner.str(key.span.inner()));
     let inside = if metadata { "metadata." } else { "" };
     if !metadata && matches!(&*name, "ttl_ms" | "receipt" | "request_id") {

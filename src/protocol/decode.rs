@@ -47,38 +47,44 @@ struct Message<'a> {
 
 impl<'a> Message<'a> {
     fn read(&mut self) -> Result<(), WireError> {
-        let mut scanner = Scanner::new(self.text).map_err(not_json)?;
-        if scanner.peek() != b'{' {
-            scanner.value().and_then(|_| scanner.finish()).map_err(not_json)?;
+        let scanner = Scanner::new(self.text).map_err(not_json)?;
+        let at = scanner.skip(0);
+        if scanner.byte(at) != b'{' {
+            scanner.value(at, 0).and_then(|end| scanner.finish(end.after())).map_err(not_json)?;
             return Err(WireError::new(ErrorCode::InvalidJson, "Invalid JSON: expected an object"));
         }
-        self.members(&mut scanner).and_then(|()| scanner.finish()).map_err(not_json)
+        self.members(scanner, at + 1).and_then(|end| scanner.finish(end)).map_err(not_json)
     }
 
-    fn members(&mut self, scanner: &mut Scanner<'a>) -> Result<(), Syntax> {
-        scanner.enter()?;
+    fn members(&mut self, scanner: Scanner<'a>, mut at: usize) -> Result<usize, Syntax> {
         let mut first = true;
-        while let Some(key) = scanner.key(&mut first)? {
-            let name = if key.escaped {
-                unescape(scanner.str(key.span.inner())).unwrap_or_default()
-            } else {
-                Cow::Borrowed(scanner.str(key.span.inner()))
+        loop {
+            let key = match scanner.key(at, first)? {
+                Ok(key) => key,
+                Err(end) => return Ok(end),
             };
-            self.member(&name, scanner)?;
+            first = false;
+            let name = scanner.str(key.name.span.inner());
+            at = if key.name.escaped {
+                self.member(&unescape(name).unwrap_or_default(), scanner, key.value)?
+            } else {
+                self.member(name, scanner, key.value)?
+            };
         }
-        Ok(())
     }
 
+    /// Takes a member's value and comes back with its end.
     #[inline]
-    fn member(&mut self, name: &str, scanner: &mut Scanner<'a>) -> Result<(), Syntax> {
+    fn member(&mut self, name: &str, scanner: Scanner<'a>, at: usize) -> Result<usize, Syntax> {
         if name == "event" {
             if !self.has_event {
                 self.has_event = true;
-                return self.event.scan(scanner);
+                return self.event.scan(scanner, at, 1);
             }
             self.twice = Some("event");
         }
-        let value = scanner.value()?;
+        let value = scanner.whole(at, 1)?;
+        let end = value.span.end as usize;
         let (name, slot) = match name {
             "type" => ("type", &mut self.kind),
             "events" => ("events", &mut self.events),
@@ -91,12 +97,12 @@ impl<'a> Message<'a> {
             "protocol" => ("protocol", &mut self.protocol),
             "client" => ("client", &mut self.client),
             "lean" => ("lean", &mut self.lean),
-            _ => return Ok(()),
+            _ => return Ok(end),
         };
         if slot.replace(value).is_some() {
             self.twice = Some(name);
         }
-        Ok(())
+        Ok(end)
     }
 
     /// Decides by `type`.
@@ -176,11 +182,10 @@ impl<'a> Message<'a> {
     }
 
     fn count(&self, list: Value) -> Result<usize, Syntax> {
-        let mut scanner = Scanner::inside(self.text, list.span);
-        scanner.enter()?;
-        let (mut first, mut count) = (true, 0);
-        while scanner.element(&mut first)? {
-            scanner.value()?;
+        let scanner = Scanner::new(self.text)?;
+        let (mut at, mut count) = (list.span.start as usize + 1, 0);
+        while let Ok(start) = scanner.element(at, count == 0)? {
+            at = scanner.value(start, 2)?.after();
             count += 1;
         }
         Ok(count)
@@ -193,12 +198,11 @@ impl<'a> Message<'a> {
         fill: &mut F,
     ) -> Result<Vec<Result<Arc<Event>, WireError>>, Syntax> {
         let mut events = Vec::with_capacity(count);
-        let mut scanner = Scanner::inside(self.text, list.span);
-        scanner.enter()?;
-        let mut first = true;
-        while scanner.element(&mut first)? {
+        let scanner = Scanner::new(self.text)?;
+        let mut at = list.span.start as usize + 1;
+        while let Ok(start) = scanner.element(at, events.is_empty())? {
             let mut raw = RawEvent::default();
-            raw.scan(&mut scanner)?;
+            at = raw.scan(scanner, start, 2)?;
             events.push(fill::event(self.text, &raw, fill));
         }
         Ok(events)

@@ -94,8 +94,7 @@ fn meant(field: Field, inner: &str) -> Result<Cow<'_, str>, WireError> {
 
 #[inline]
 fn decoded(text: &str, raw: &RawEvent, topic: Field) -> Result<Option<Box<Decoded>>, WireError> {
-    let any = [Field::Id, topic, Field::Source, Field::Target].into_iter().any(|field| raw.is_escaped(field));
-    if any { decode_all(text, raw, topic).map(Some) } else { Ok(None) }
+    if raw.any_escaped() { decode_all(text, raw, topic).map(Some) } else { Ok(None) }
 }
 
 #[cold]

@@ -1,7 +1,16 @@
 //! A reader of JSON (RFC 8259, nothing looser) in one pass over borrowed bytes. It finds where values begin and
-//! end and what kind they are; it builds nothing and allocates nothing. What the values mean is for its callers.
+//! end; it builds nothing and allocates nothing. What the values mean is for its callers.
+//!
+//! A place in the text is passed in and comes back, instead of living in the scanner: kept in memory it would be
+//! written and read again for each of the hundred small steps of an event, and each step would wait for it.
 
-use std::fmt;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub(super) use syntax::{Fault, Syntax};
+pub(super) use value::{End, Key, Kind, Span, Value};
 
 use super::strings;
 
@@ -9,419 +18,266 @@ use super::strings;
 /// JavaScript's readers give up at some depth too; nothing that is one event needs more.
 pub const MAX_DEPTH: u32 = 128;
 
-/// Bytes `start..end` of the text that is read. Messages are far below 4 GiB; `decode` sees to it.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct Span {
-    pub start: u32,
-    pub end: u32,
-}
-
-impl Span {
-    /// What it covers of `text`; nothing if it is another text's span.
-    #[inline]
-    pub fn of(self, text: &str) -> &str {
-        text.get(self.start as usize..self.end as usize).unwrap_or_default()
-    }
-
-    /// Without the first and the last byte: a string without its quotes.
-    #[inline]
-    pub fn inner(self) -> Self {
-        Self { start: self.start + 1, end: self.end - 1 }
-    }
-}
-
-/// What a value is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
-    Null,
-    Bool,
-    Number,
-    String,
-    Array,
-    Object,
-}
-
-impl Kind {
-    /// For error texts.
-    pub const fn described(self) -> &'static str {
-        match self {
-            Self::Null => "null",
-            Self::Bool => "a boolean",
-            Self::Number => "a number",
-            Self::String => "a string",
-            Self::Array => "an array",
-            Self::Object => "an object",
-        }
-    }
-}
-
-/// A value of the text.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Value {
-    pub span: Span,
-    pub kind: Kind,
-    /// It is a string with escapes in it.
-    pub escaped: bool,
-}
-
-/// What was wrong with the text.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fault {
-    Value,
-    NotANumber,
-    Number,
-    Key,
-    Colon,
-    CommaOrBrace,
-    CommaOrBracket,
-    Escape,
-    Control,
-    Unterminated,
-    Depth,
-    Trailing,
-    Size,
-}
-
-/// Why a text is no JSON, and at which byte.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Syntax {
-    pub fault: Fault,
-    pub at: u32,
-}
-
-impl fmt::Display for Syntax {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.at;
-        match self.fault {
-            Fault::Value => write!(out, "expected a value at byte {at}"),
-            Fault::NotANumber => write!(out, "NaN and Infinity are not JSON; expected a value at byte {at}"),
-            Fault::Number => write!(out, "expected a digit of a number at byte {at}"),
-            Fault::Key => write!(out, "expected a key in double quotes at byte {at}"),
-            Fault::Colon => write!(out, "expected `:` at byte {at}"),
-            Fault::CommaOrBrace => write!(out, "expected `,` or `}}` at byte {at}"),
-            Fault::CommaOrBracket => write!(out, "expected `,` or `]` at byte {at}"),
-            Fault::Escape => write!(out, "unknown escape in a string at byte {at}"),
-            Fault::Control => write!(out, "control character in a string at byte {at}; it has to be escaped"),
-            Fault::Unterminated => write!(out, "the string that begins at byte {at} has no end"),
-            Fault::Depth => write!(out, "nested more than {MAX_DEPTH} levels deep at byte {at}"),
-            Fault::Trailing => write!(out, "expected nothing more at byte {at}"),
-            Fault::Size => write!(out, "the text is longer than {at} bytes"),
-        }
-    }
-}
-
-/// Reads one text from its beginning to its end.
+/// Reads one text.
+#[derive(Clone, Copy)]
 pub(super) struct Scanner<'a> {
     text: &'a str,
-    bytes: &'a [u8],
-    at: usize,
-    /// How many objects and arrays the caller has entered.
-    depth: u32,
+}
+
+#[cold]
+fn fault<T>(fault: Fault, at: usize) -> Result<T, Syntax> {
+    Err(Syntax::new(fault, at))
 }
 
 impl<'a> Scanner<'a> {
-    /// A scanner at the beginning of a text.
+    /// A scanner of a text that its spans can measure.
     pub fn new(text: &'a str) -> Result<Self, Syntax> {
-        if u32::try_from(text.len()).is_err() {
-            return Err(Syntax { fault: Fault::Size, at: u32::MAX });
-        }
-        Ok(Self { text, bytes: text.as_bytes(), at: 0, depth: 0 })
+        if u32::try_from(text.len()).is_err() { fault(Fault::Size, text.len()) } else { Ok(Self { text }) }
     }
 
-    /// A scanner at the beginning of a value inside a text that is already known to be JSON.
-    pub fn inside(text: &'a str, span: Span) -> Self {
-        let end = text.len().min(span.end as usize);
-        Self { text, bytes: &text.as_bytes()[..end], at: span.start as usize, depth: 0 }
+    /// The bytes from a place on.
+    #[inline]
+    pub fn rest(self, at: usize) -> &'a [u8] {
+        self.text.as_bytes().get(at..).unwrap_or_default()
+    }
+
+    /// The byte at a place; 0, which begins nothing, at the end.
+    #[inline]
+    pub fn byte(self, at: usize) -> u8 {
+        self.text.as_bytes().get(at).copied().unwrap_or(0)
     }
 
     /// What a span covers.
     #[inline]
-    pub fn str(&self, span: Span) -> &'a str {
+    pub fn str(self, span: Span) -> &'a str {
         span.of(self.text)
     }
 
     /// The bytes between a string's quotes.
     #[inline]
-    pub fn inner(&self, string: Value) -> &'a [u8] {
-        self.bytes.get(string.span.start as usize + 1..string.span.end as usize - 1).unwrap_or_default()
+    pub fn inner(self, string: Span) -> &'a [u8] {
+        self.text.as_bytes().get(string.start as usize + 1..string.end as usize - 1).unwrap_or_default()
     }
 
-    /// The next byte that is no whitespace; 0, which begins nothing, at the end.
-    #[inline]
-    pub fn peek(&mut self) -> u8 {
-        loop {
-            match self.bytes.get(self.at) {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
-                Some(&byte) => return byte,
-                None => return 0,
-            }
+    /// The first place from this one on that is no whitespace.
+    #[inline(always)]
+    pub fn skip(self, mut at: usize) -> usize {
+        while matches!(self.byte(at), b' ' | b'\t' | b'\n' | b'\r') {
+            at += 1;
+        }
+        at
+    }
+
+    /// The next key of an object, from behind its `{` or a value on; `None` at its end, with the place behind it.
+    #[inline(always)]
+    pub fn key(self, at: usize, first: bool) -> Result<Result<Key, usize>, Syntax> {
+        match self.member(at, first)? {
+            Ok(at) => self.name(at).map(Ok),
+            Err(end) => Ok(Err(end)),
         }
     }
 
-    #[cold]
-    fn fault<T>(&self, fault: Fault) -> Result<T, Syntax> {
-        self.fault_at(fault, self.at)
-    }
-
-    #[cold]
-    fn fault_at<T>(&self, fault: Fault, at: usize) -> Result<T, Syntax> {
-        Err(Syntax { fault, at: at as u32 })
-    }
-
-    /// Where the next value or mark begins, after whitespace.
-    #[inline]
-    pub fn here(&mut self) -> u32 {
-        self.peek();
-        self.at as u32
-    }
-
-    /// Where the last value or mark ended.
-    #[inline]
-    pub fn ended(&self) -> u32 {
-        self.at as u32
-    }
-
-    /// Steps over the `{` or `[` that [`Self::peek`] saw.
-    #[inline]
-    pub fn enter(&mut self) -> Result<(), Syntax> {
-        if self.depth == MAX_DEPTH {
-            return self.fault(Fault::Depth);
+    /// Where the next key of an object has to begin; as an `Err` the place behind the object's end.
+    #[inline(always)]
+    pub fn member(self, at: usize, first: bool) -> Result<Result<usize, usize>, Syntax> {
+        let at = self.skip(at);
+        match self.byte(at) {
+            b'}' => Ok(Err(at + 1)),
+            _ if first => Ok(Ok(at)),
+            b',' => Ok(Ok(self.skip(at + 1))),
+            _ => fault(Fault::CommaOrBrace, at),
         }
-        self.depth += 1;
-        self.at += 1;
-        Ok(())
-    }
-
-    /// The next key of the object that was entered, with the scanner before its value; `None` after its end.
-    /// `first` is true before the first call.
-    #[inline]
-    pub fn key(&mut self, first: &mut bool) -> Result<Option<Value>, Syntax> {
-        let mut next = self.peek();
-        if next == b'}' {
-            self.at += 1;
-            self.depth -= 1;
-            return Ok(None);
-        }
-        if !*first {
-            if next != b',' {
-                return self.fault(Fault::CommaOrBrace);
-            }
-            self.at += 1;
-            next = self.peek();
-        }
-        *first = false;
-        self.name(next).map(Some)
-    }
-
-    /// Whether the array that was entered has one more element, with the scanner before it.
-    pub fn element(&mut self, first: &mut bool) -> Result<bool, Syntax> {
-        let next = self.peek();
-        if next == b']' {
-            self.at += 1;
-            self.depth -= 1;
-            return Ok(false);
-        }
-        if !*first {
-            if next != b',' {
-                return self.fault(Fault::CommaOrBracket);
-            }
-            self.at += 1;
-        }
-        *first = false;
-        Ok(true)
     }
 
     /// A key and its colon.
-    #[inline]
-    fn name(&mut self, next: u8) -> Result<Value, Syntax> {
-        if next != b'"' {
-            return self.fault(Fault::Key);
+    #[inline(always)]
+    pub fn name(self, at: usize) -> Result<Key, Syntax> {
+        if self.byte(at) != b'"' {
+            return fault(Fault::Key, at);
         }
-        let key = self.string()?;
-        if self.peek() != b':' {
-            return self.fault(Fault::Colon);
+        let end = self.string(at)?;
+        let name = Value { span: Span::new(at, end.after()), kind: Kind::String, escaped: end.is_escaped() };
+        let colon = self.skip(end.after());
+        if self.byte(colon) != b':' {
+            return fault(Fault::Colon, colon);
         }
-        self.at += 1;
-        Ok(key)
+        Ok(Key { name, value: self.skip(colon + 1) })
     }
 
-    /// The next value, whole.
+    /// Where the next element of an array begins, from behind its `[` or a value on; as an `Err` the place behind
+    /// the array's end.
+    pub fn element(self, at: usize, first: bool) -> Result<Result<usize, usize>, Syntax> {
+        let at = self.skip(at);
+        match self.byte(at) {
+            b']' => Ok(Err(at + 1)),
+            _ if first => Ok(Ok(at)),
+            b',' => Ok(Ok(self.skip(at + 1))),
+            _ => fault(Fault::CommaOrBracket, at),
+        }
+    }
+
+    /// The value that begins here, inside of `depth` objects and arrays, with what its end tells.
     #[inline]
-    pub fn value(&mut self) -> Result<Value, Syntax> {
-        match self.peek() {
-            b'"' => self.string(),
-            b'{' => self.nested(Kind::Object),
-            b'[' => self.nested(Kind::Array),
-            next => self.scalar(next),
+    pub fn whole(self, at: usize, depth: u32) -> Result<Value, Syntax> {
+        let end = self.value(at, depth)?;
+        let span = Span::new(at, end.after());
+        Ok(Value { span, kind: Kind::of(self.byte(at)), escaped: end.is_escaped() })
+    }
+
+    /// The end of the value that begins here, inside of `depth` objects and arrays.
+    #[inline]
+    pub fn value(self, at: usize, depth: u32) -> Result<End, Syntax> {
+        match self.byte(at) {
+            b'"' => self.string(at),
+            b'{' | b'[' => self.nested(at, depth),
+            _ => self.scalar(at),
         }
     }
 
     /// After the last value: nothing but whitespace may follow.
-    pub fn finish(&mut self) -> Result<(), Syntax> {
-        self.peek();
-        if self.at < self.bytes.len() { self.fault(Fault::Trailing) } else { Ok(()) }
+    pub fn finish(self, at: usize) -> Result<(), Syntax> {
+        let at = self.skip(at);
+        if at < self.text.len() { fault(Fault::Trailing, at) } else { Ok(()) }
     }
 
-    /// A string, at its opening quote.
+    /// The end of the string that begins here.
     #[inline]
-    fn string(&mut self) -> Result<Value, Syntax> {
-        let start = self.at;
-        let mut escaped = false;
-        self.at += 1;
+    pub fn string(self, at: usize) -> Result<End, Syntax> {
+        let end = strings::plain_until(self.text.as_bytes(), at + 1);
+        if self.byte(end) == b'"' {
+            return Ok(End::of_string(end + 1, false));
+        }
+        self.unusual_string(at, end)
+    }
+
+    /// The end of a string that at `at` holds something else than a character as it is.
+    #[cold]
+    fn unusual_string(self, start: usize, mut at: usize) -> Result<End, Syntax> {
+        let bytes = self.text.as_bytes();
         loop {
-            self.at = strings::plain_until(self.bytes, self.at);
-            match self.bytes.get(self.at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
-                Some(_) => return self.fault(Fault::Control),
-                None => return self.fault_at(Fault::Unterminated, start),
+            match bytes.get(at) {
+                Some(b'"') => return Ok(End::of_string(at + 1, true)),
+                Some(b'\\') => at = self.escape(at)?,
+                Some(_) => return fault(Fault::Control, at),
+                None => return fault(Fault::Unterminated, start),
             }
+            at = strings::plain_until(bytes, at);
         }
-        self.at += 1;
-        let span = Span { start: start as u32, end: self.at as u32 };
-        Ok(Value { span, kind: Kind::String, escaped })
     }
 
-    fn escape(&mut self) -> Result<(), Syntax> {
-        let length = match self.bytes.get(self.at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-            Some(b'u') => {
-                let digits = self.bytes.get(self.at + 2..self.at + 6);
-                if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
-                    return self.fault(Fault::Escape);
-                }
-                6
-            }
-            _ => return self.fault(Fault::Escape),
-        };
-        self.at += length;
-        Ok(())
+    fn escape(self, at: usize) -> Result<usize, Syntax> {
+        match self.byte(at + 1) {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 2),
+            b'u' => match self.rest(at + 2).first_chunk::<4>() {
+                Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(at + 6),
+                _ => fault(Fault::Escape, at),
+            },
+            _ => fault(Fault::Escape, at),
+        }
     }
 
-    /// A number, `true`, `false` or `null`.
-    #[inline]
-    fn scalar(&mut self, next: u8) -> Result<Value, Syntax> {
-        let start = self.at;
-        let kind = match next {
-            b'-' | b'0'..=b'9' => {
-                self.number()?;
-                Kind::Number
-            }
-            b'n' => self.word(b"null", Kind::Null)?,
-            b't' => self.word(b"true", Kind::Bool)?,
-            b'f' => self.word(b"false", Kind::Bool)?,
-            b'N' | b'I' => return self.fault(Fault::NotANumber),
-            _ => return self.fault(Fault::Value),
-        };
-        let span = Span { start: start as u32, end: self.at as u32 };
-        Ok(Value { span, kind, escaped: false })
+    /// The end of a number, `true`, `false` or `null`.
+    fn scalar(self, at: usize) -> Result<End, Syntax> {
+        match self.byte(at) {
+            b'-' | b'0'..=b'9' => self.number(at).map(End::at),
+            b'n' => self.word(at, b"null"),
+            b't' => self.word(at, b"true"),
+            b'f' => self.word(at, b"false"),
+            b'N' | b'I' => fault(Fault::NotANumber, at),
+            _ => fault(Fault::Value, at),
+        }
     }
 
     #[inline]
-    fn word(&mut self, word: &[u8], kind: Kind) -> Result<Kind, Syntax> {
-        if !self.bytes[self.at..].starts_with(word) {
-            return self.fault(Fault::Value);
-        }
-        self.at += word.len();
-        Ok(kind)
+    fn word(self, at: usize, word: &[u8]) -> Result<End, Syntax> {
+        if self.rest(at).starts_with(word) { Ok(End::at(at + word.len())) } else { fault(Fault::Value, at) }
     }
 
-    fn number(&mut self) -> Result<(), Syntax> {
-        if self.bytes[self.at] == b'-' {
-            self.at += 1;
+    fn number(self, mut at: usize) -> Result<usize, Syntax> {
+        if self.byte(at) == b'-' {
+            at += 1;
         }
-        match self.bytes.get(self.at) {
-            Some(b'0') => self.at += 1,
-            Some(b'I') => return self.fault(Fault::NotANumber),
-            _ => self.digits()?,
+        match self.byte(at) {
+            b'0' => at += 1,
+            b'I' => return fault(Fault::NotANumber, at),
+            _ => at = self.digits(at)?,
         }
-        if self.bytes.get(self.at) == Some(&b'.') {
-            self.at += 1;
-            self.digits()?;
+        if self.byte(at) == b'.' {
+            at = self.digits(at + 1)?;
         }
-        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.bytes.get(self.at) {
-                self.at += 1;
+        if let b'e' | b'E' = self.byte(at) {
+            at += 1;
+            if let b'+' | b'-' = self.byte(at) {
+                at += 1;
             }
-            self.digits()?;
+            at = self.digits(at)?;
         }
-        Ok(())
+        Ok(at)
     }
 
     /// One digit or more.
-    fn digits(&mut self) -> Result<(), Syntax> {
-        let start = self.at;
-        while self.bytes.get(self.at).is_some_and(u8::is_ascii_digit) {
-            self.at += 1;
+    #[inline]
+    fn digits(self, start: usize) -> Result<usize, Syntax> {
+        let mut at = start;
+        while self.byte(at).is_ascii_digit() {
+            at += 1;
         }
-        if self.at == start { self.fault(Fault::Number) } else { Ok(()) }
+        if at == start { fault(Fault::Number, at) } else { Ok(at) }
     }
 
-    /// An object or an array with all that is in it. It keeps the way back in the bits of a number, one for each
-    /// level (1 = object), so that no depth can overflow the stack.
-    fn nested(&mut self, kind: Kind) -> Result<Value, Syntax> {
+    /// The end of an object or an array. It keeps the way back in the bits of a number, one for each level
+    /// (1 = object), so that no depth can overflow the stack.
+    fn nested(self, mut at: usize, depth: u32) -> Result<End, Syntax> {
         const { assert!(MAX_DEPTH <= u128::BITS) };
-        let start = self.at;
-        let mut levels: u128 = 0;
-        let mut level = 0;
+        let (mut levels, mut level) = (0_u128, depth);
         loop {
             // A value begins here.
-            let next = self.peek();
-            if matches!(next, b'{' | b'[') {
-                if self.depth + level == MAX_DEPTH {
-                    return self.fault(Fault::Depth);
-                }
-                self.at += 1;
-                let object = next == b'{';
-                let inside = self.peek();
-                if inside == if object { b'}' } else { b']' } {
-                    self.at += 1;
-                } else {
-                    level += 1;
-                    levels = levels << 1 | u128::from(object);
-                    if object {
-                        self.name(inside)?;
+            at = self.skip(at);
+            match self.byte(at) {
+                b'"' => at = self.string(at)?.after(),
+                open @ (b'{' | b'[') => {
+                    if level == MAX_DEPTH {
+                        return fault(Fault::Depth, at);
                     }
-                    continue;
+                    let inside = self.skip(at + 1);
+                    // The closing mark of either is two above the opening one.
+                    if self.byte(inside) == open + 2 {
+                        at = inside + 1;
+                    } else {
+                        let object = open == b'{';
+                        at = if object { self.name(inside)?.value } else { inside };
+                        level += 1;
+                        levels = levels << 1 | u128::from(object);
+                        continue;
+                    }
                 }
-            } else if next == b'"' {
-                self.string()?;
-            } else {
-                self.scalar(next)?;
+                _ => at = self.scalar(at)?.after(),
             }
-            // A value has ended here.
+            // A value has ended here, and with it perhaps those around it.
             loop {
-                if level == 0 {
-                    let span = Span { start: start as u32, end: self.at as u32 };
-                    return Ok(Value { span, kind, escaped: false });
+                if level == depth {
+                    return Ok(End::at(at));
                 }
+                at = self.skip(at);
                 let object = levels & 1 == 1;
-                match self.peek() {
-                    b',' => {
-                        self.at += 1;
-                        if object {
-                            let next = self.peek();
-                            self.name(next)?;
-                        }
+                match (self.byte(at), object) {
+                    (b',', true) => {
+                        at = self.name(self.skip(at + 1))?.value;
                         break;
                     }
-                    b'}' if object => {}
-                    b']' if !object => {}
-                    _ if object => return self.fault(Fault::CommaOrBrace),
-                    _ => return self.fault(Fault::CommaOrBracket),
+                    (b',', false) => {
+                        at += 1;
+                        break;
+                    }
+                    (b'}', true) | (b']', false) => {
+                        at += 1;
+                        level -= 1;
+                        levels >>= 1;
+                    }
+                    (_, true) => return fault(Fault::CommaOrBrace, at),
+                    (_, false) => return fault(Fault::CommaOrBracket, at),
                 }
-                self.at += 1;
-                level -= 1;
-                levels >>= 1;
             }
         }
     }
 }
-
-#[cfg(test)]
-#[path = "json_tests.rs"]
-mod tests;

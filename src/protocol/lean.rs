@@ -1,60 +1,65 @@
 //! The lean form of an event: without the fields that hold what they hold by default. A client that asked for it
 //! fills them in again.
 
-use super::{
-    fields::Field,
-    json::{Scanner, Span, Syntax},
-};
+use super::{fields::Field, json::Scanner, raw_event::RawEvent};
 
 /// The lean form of a complete event.
 pub(super) fn lean(full: &str) -> Box<str> {
-    let mut out = String::with_capacity(full.len());
-    let whole = Span { start: 0, end: full.len() as u32 };
-    match members(&mut out, &mut Scanner::inside(full, whole), Field::in_event) {
-        Ok(()) => out.into_boxed_str(),
-        // It was JSON when it came in; if it were not, it would still be right to send it as it is.
-        Err(_) => full.into(),
+    let mut raw = RawEvent::default();
+    // It was read before and found right. If it were not, to send it as it is would still be right.
+    let Ok(scanner) = Scanner::new(full) else { return full.into() };
+    if raw.scan(scanner, 0, 0).is_err() {
+        return full.into();
     }
-}
-
-fn members(
-    out: &mut String,
-    scanner: &mut Scanner<'_>,
-    find: fn(&[u8]) -> Option<Field>,
-) -> Result<(), Syntax> {
-    scanner.peek();
-    scanner.enter()?;
+    let mut out = String::with_capacity(full.len());
     out.push('{');
-    let empty = out.len();
-    let mut first = true;
-    while let Some(key) = scanner.key(&mut first)? {
-        let before = out.len();
-        if before > empty {
-            out.push(',');
-        }
-        out.push_str(scanner.str(key.span));
-        out.push(':');
-        let field = find(scanner.inner(key));
-        if field == Some(Field::Metadata) {
-            let value = out.len();
-            members(out, scanner, Field::in_metadata)?;
-            if &out[value..] == "{}" {
-                out.truncate(before);
-            }
-            continue;
-        }
-        let json = {
-            let value = scanner.value()?;
-            scanner.str(value.span)
-        };
-        if field.and_then(Field::default).is_some_and(|default| is(json, default)) {
-            out.truncate(before);
+    for field in in_order(&raw, Field::OF_EVENT) {
+        let json = raw.get(field).unwrap_or_default().of(full);
+        if field == Field::Metadata {
+            metadata(&mut out, full, &raw);
         } else {
-            out.push_str(json);
+            member(&mut out, field, json);
         }
     }
     out.push('}');
-    Ok(())
+    out.into_boxed_str()
+}
+
+fn metadata(out: &mut String, full: &str, raw: &RawEvent) {
+    let before = out.len();
+    name(out, Field::Metadata);
+    out.push('{');
+    let empty = out.len();
+    for field in in_order(raw, Field::OF_METADATA) {
+        member(out, field, raw.get(field).unwrap_or_default().of(full));
+    }
+    if out.len() == empty {
+        out.truncate(before);
+    } else {
+        out.push('}');
+    }
+}
+
+/// Fields in the order in which they stand in the event.
+fn in_order<const N: usize>(raw: &RawEvent, mut fields: [Field; N]) -> [Field; N] {
+    fields.sort_unstable_by_key(|field| raw.get(*field).unwrap_or_default().start);
+    fields
+}
+
+/// Appends a field, unless it holds what it holds by default.
+fn member(out: &mut String, field: Field, json: &str) {
+    if !field.default().is_some_and(|default| is(json, default)) {
+        name(out, field);
+        out.push_str(json);
+    }
+}
+
+/// Appends a field's name, with a comma unless it is the first.
+fn name(out: &mut String, field: Field) {
+    if !out.ends_with('{') {
+        out.push(',');
+    }
+    out.push_str(&field.lead()[1..]);
 }
 
 /// Whether a value is this default; an empty object may hold whitespace.

@@ -3,8 +3,9 @@
 
 use super::{
     Priority, check,
-    fields::{Field, Rule},
-    json::{Kind, Scanner, Span, Syntax, Value},
+    fields::{Field, Lead, Rule},
+    json::{Kind, Scanner, Span, Syntax},
+    time,
 };
 
 /// An event's fields as spans of the message. It is filled by [`Self::scan`]; a problem in it only counts once
@@ -42,96 +43,161 @@ impl RawEvent {
         self.escaped & bit(field) != 0
     }
 
+    /// Whether any string has escapes.
+    #[inline]
+    pub fn any_escaped(&self) -> bool {
+        self.escaped != 0
+    }
+
     /// Every field of the event and of its metadata is there.
     #[inline]
     pub fn is_complete(&self) -> bool {
         self.found == (1 << Field::COUNT) - 1
     }
 
-    /// Reads the value that the scanner stands before.
-    pub fn scan(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Syntax> {
-        self.span.start = scanner.here();
-        if scanner.peek() == b'{' {
-            self.members::<false>(scanner)?;
+    /// Reads the value that begins here, inside of `depth` objects and arrays. Comes back with its end.
+    pub fn scan(&mut self, scanner: Scanner<'_>, at: usize, depth: u32) -> Result<usize, Syntax> {
+        let end = if scanner.byte(at) == b'{' {
+            self.members::<false>(scanner, at + 1, depth + 1)?
         } else {
-            let value = scanner.value()?;
-            self.object_to(|| check::not_an_object(value.kind));
-        }
-        self.span.end = scanner.ended();
-        Ok(())
-    }
-
-    /// The members of the event's object, or of its metadata's.
-    #[inline]
-    fn members<const METADATA: bool>(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Syntax> {
-        scanner.enter()?;
-        let mut first = true;
-        while let Some(key) = scanner.key(&mut first)? {
-            let name = scanner.inner(key);
-            let known = if METADATA { Field::in_metadata(name) } else { Field::in_event(name) };
-            match known.or_else(|| check::find_escaped(METADATA, scanner, key)) {
-                Some(field) => self.member(field, scanner)?,
-                None => {
-                    scanner.value()?;
-                    self.object_to(|| check::unknown_key(METADATA, scanner, key));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn member(&mut self, field: Field, scanner: &mut Scanner<'_>) -> Result<(), Syntax> {
-        if self.has(field) {
-            self.object_to(|| check::twice(field));
-        }
-        let value = match field.rule() {
-            Rule::Metadata => self.metadata(scanner)?,
-            Rule::TextMap => self.text_map(field, scanner)?,
-            _ => scanner.value()?,
+            let value = scanner.whole(at, depth)?;
+            self.note(|| check::not_an_object(value.kind));
+            value.span.end as usize
         };
-        self.found |= bit(field);
+        self.span = Span::new(at, end);
+        Ok(end)
+    }
+
+    /// The members of the event's object, or of its metadata's, from behind the `{` on. Comes back with the place
+    /// behind the `}`.
+    #[inline(always)]
+    fn members<const METADATA: bool>(
+        &mut self,
+        scanner: Scanner<'_>,
+        mut at: usize,
+        depth: u32,
+    ) -> Result<usize, Syntax> {
+        let leads: &[Lead] = if METADATA { &Lead::OF_METADATA } else { &Lead::OF_EVENT };
+        let (mut first, mut next) = (true, 0);
+        loop {
+            at = match scanner.member(at, first)? {
+                Ok(at) => at,
+                Err(end) => return Ok(end),
+            };
+            first = false;
+            // Most clients write all fields in one order; a guess that comes true saves looking for the key's end.
+            let field = match leads.get(next) {
+                Some(lead) if lead.begins(scanner.rest(at)) => {
+                    at = scanner.skip(at + lead.length());
+                    lead.field
+                }
+                _ => {
+                    let key = scanner.name(at)?;
+                    at = key.value;
+                    match check::find(METADATA, scanner, key.name) {
+                        Some(field) => field,
+                        None => {
+                            self.note(|| check::unknown_key(METADATA, scanner, key.name));
+                            at = scanner.value(at, depth)?.after();
+                            continue;
+                        }
+                    }
+                }
+            };
+            next = field.place() + 1;
+            if self.has(field) {
+                self.note(|| check::twice(field));
+            }
+            let start = at;
+            at = if !METADATA && field == Field::Metadata && scanner.byte(at) == b'{' {
+                self.metadata(scanner, at + 1, depth + 1)?
+            } else {
+                self.member(field, scanner, at, depth)?
+            };
+            self.found |= bit(field);
+            self.spans[field as usize] = Span::new(start, at);
+        }
+    }
+
+    #[inline(never)]
+    fn metadata(&mut self, scanner: Scanner<'_>, at: usize, depth: u32) -> Result<usize, Syntax> {
+        self.members::<true>(scanner, at, depth)
+    }
+
+    /// One field's value. What a client's library writes most often is known at a glance; the rest goes the long
+    /// way.
+    #[inline(always)]
+    fn member(&mut self, field: Field, scanner: Scanner<'_>, at: usize, depth: u32) -> Result<usize, Syntax> {
+        let rest = scanner.rest(at);
+        match field.rule() {
+            Rule::NameOrNull | Rule::TextOrNull | Rule::TimeOrNull if rest.starts_with(b"null") => Ok(at + 4),
+            Rule::Name | Rule::Text | Rule::NameOrNull | Rule::TextOrNull if rest.starts_with(b"\"") => {
+                let end = scanner.string(at)?;
+                self.escaped |= u32::from(end.is_escaped()) << field as u32;
+                Ok(end.after())
+            }
+            Rule::Priority if rest.get(1) == Some(&b',') && check::priority(&rest[..1]).is_some() => {
+                self.priority = check::priority(&rest[..1]).unwrap_or_default();
+                Ok(at + 1)
+            }
+            Rule::Anything => Ok(scanner.value(at, depth)?.after()),
+            Rule::Time | Rule::TimeOrNull if time::is_usual(rest) => Ok(at + time::QUOTED),
+            Rule::Status if rest.starts_with(b"\"pending\"") => Ok(at + 9),
+            Rule::TextMap if rest.starts_with(b"{}") => Ok(at + 2),
+            Rule::Count if rest.starts_with(b"0,") => Ok(at + 1),
+            _ => self.long_way(field, scanner, at, depth),
+        }
+    }
+
+    #[inline(never)]
+    fn long_way(
+        &mut self,
+        field: Field,
+        scanner: Scanner<'_>,
+        at: usize,
+        depth: u32,
+    ) -> Result<usize, Syntax> {
+        if field.rule() == Rule::TextMap && scanner.byte(at) == b'{' {
+            return self.text_map(field, scanner, at + 1, depth + 1);
+        }
+        let value = scanner.whole(at, depth)?;
         self.escaped |= u32::from(value.escaped) << field as u32;
-        self.spans[field as usize] = value.span;
         if field == Field::Priority {
-            match check::priority(scanner.str(value.span)) {
+            match check::priority(scanner.str(value.span).as_bytes()) {
                 Some(priority) => self.priority = priority,
-                None => self.object_to(|| check::wrong(field, scanner, value)),
+                None => self.note(|| check::wrong(field, scanner, value)),
             }
         } else if !check::holds(field.rule(), scanner, value) {
-            self.object_to(|| check::wrong(field, scanner, value));
+            self.note(|| check::wrong(field, scanner, value));
         }
-        Ok(())
-    }
-
-    fn metadata(&mut self, scanner: &mut Scanner<'_>) -> Result<Value, Syntax> {
-        let start = scanner.here();
-        if scanner.peek() != b'{' {
-            return scanner.value();
-        }
-        self.members::<true>(scanner)?;
-        Ok(Value { span: Span { start, end: scanner.ended() }, kind: Kind::Object, escaped: false })
+        Ok(value.span.end as usize)
     }
 
     /// An object of strings; the first member that is none is a problem.
-    fn text_map(&mut self, field: Field, scanner: &mut Scanner<'_>) -> Result<Value, Syntax> {
-        let start = scanner.here();
-        if scanner.peek() != b'{' {
-            return scanner.value();
-        }
-        scanner.enter()?;
-        let mut first = true;
-        while let Some(key) = scanner.key(&mut first)? {
-            let value = scanner.value()?;
+    fn text_map(
+        &mut self,
+        field: Field,
+        scanner: Scanner<'_>,
+        at: usize,
+        depth: u32,
+    ) -> Result<usize, Syntax> {
+        let (mut at, mut first) = (at, true);
+        loop {
+            let key = match scanner.key(at, first)? {
+                Ok(key) => key,
+                Err(end) => return Ok(end),
+            };
+            first = false;
+            let value = scanner.whole(key.value, depth)?;
             if value.kind != Kind::String {
-                self.object_to(|| check::wrong_member(field, scanner, key, value));
+                self.note(|| check::wrong_member(field, scanner, key.name, value));
             }
+            at = value.span.end as usize;
         }
-        Ok(Value { span: Span { start, end: scanner.ended() }, kind: Kind::Object, escaped: false })
     }
 
     #[inline]
-    fn object_to(&mut self, text: impl FnOnce() -> String) {
+    fn note(&mut self, text: impl FnOnce() -> String) {
         if self.problem.is_none() {
             self.problem = Some(text());
         }

@@ -78,13 +78,14 @@ pub(super) fn parse(text: &str, value: Value) -> Result<Subscription, String> {
     if value.kind != Kind::Object {
         return Err(format!("`subscription` must be an object; got {}", value.kind.described()));
     }
-    let mut scanner = Scanner::inside(text, value.span);
+    let scanner = Scanner::new(text).map_err(syntax)?;
     let mut values = [None; KEYS.len()];
-    scanner.enter().map_err(syntax)?;
-    let mut first = true;
-    while let Some(key) = scanner.key(&mut first).map_err(syntax)? {
-        let value = scanner.value().map_err(syntax)?;
-        let name = unescape(scanner.str(key.span.inner())).unwrap_or_default();
+    let (mut at, mut first) = (value.span.start as usize + 1, true);
+    while let Ok(key) = scanner.key(at, first).map_err(syntax)? {
+        let value = scanner.whole(key.value, 0).map_err(syntax)?;
+        at = value.span.end as usize;
+        first = false;
+        let name = unescape(scanner.str(key.name.span.inner())).unwrap_or_default();
         let Some(at) = KEYS.iter().position(|known| *known == name) else {
             other_key(&name)?;
             continue;
@@ -146,15 +147,17 @@ fn event_types(given: Given<'_>) -> Result<EventTypes, String> {
 
 fn min_priority(given: Given<'_>) -> Result<Priority, String> {
     let mut lowest = None;
-    each("priorities", given, |at, scanner, value| match check::priority(scanner.str(value.span)) {
-        Some(priority) => {
-            lowest = Some(lowest.map_or(priority, |lowest| priority.min(lowest)));
-            Ok(())
+    each("priorities", given, |at, scanner, value| {
+        match check::priority(scanner.str(value.span).as_bytes()) {
+            Some(priority) => {
+                lowest = Some(lowest.map_or(priority, |lowest| priority.min(lowest)));
+                Ok(())
+            }
+            None => Err(format!(
+                "`priorities[{at}]` must be an integer from 1 to 10; got {}",
+                check::got(value.kind, scanner.str(value.span))
+            )),
         }
-        None => Err(format!(
-            "`priorities[{at}]` must be an integer from 1 to 10; got {}",
-            check::got(value.kind, scanner.str(value.span))
-        )),
     })?;
     Ok(lowest.unwrap_or(Priority::LOWEST))
 }
@@ -180,8 +183,8 @@ fn targets(given: Given<'_>) -> Result<Vec<Box<str>>, String> {
 }
 
 fn group((text, value): Given<'_>) -> Result<Box<str>, String> {
-    let scanner = Scanner::inside(text, value.span);
-    let name = string("group", &scanner, value)?;
+    let scanner = Scanner::new(text).map_err(syntax)?;
+    let name = string("group", scanner, value)?;
     if name.is_empty() {
         return Err("`group` must not be empty".into());
     }
@@ -220,23 +223,23 @@ fn strings<T>(
 fn each(
     key: &str,
     (text, value): Given<'_>,
-    mut take: impl FnMut(usize, &Scanner<'_>, Value) -> Result<(), String>,
+    mut take: impl FnMut(usize, Scanner<'_>, Value) -> Result<(), String>,
 ) -> Result<(), String> {
     if value.kind != Kind::Array {
         return Err(format!("`{key}` must be a list; got {}", value.kind.described()));
     }
-    let mut scanner = Scanner::inside(text, value.span);
-    scanner.enter().map_err(syntax)?;
-    let (mut first, mut at) = (true, 0);
-    while scanner.element(&mut first).map_err(syntax)? {
-        let value = scanner.value().map_err(syntax)?;
-        take(at, &scanner, value)?;
-        at += 1;
+    let scanner = Scanner::new(text).map_err(syntax)?;
+    let (mut at, mut count) = (value.span.start as usize + 1, 0);
+    while let Ok(start) = scanner.element(at, count == 0).map_err(syntax)? {
+        let value = scanner.whole(start, 0).map_err(syntax)?;
+        take(count, scanner, value)?;
+        at = value.span.end as usize;
+        count += 1;
     }
     Ok(())
 }
 
-fn string<'a>(path: &str, scanner: &Scanner<'a>, value: Value) -> Result<Cow<'a, str>, String> {
+fn string<'a>(path: &str, scanner: Scanner<'a>, value: Value) -> Result<Cow<'a, str>, String> {
     if value.kind != Kind::String {
         return Err(format!(
             "`{path}` must be a string; got {}",

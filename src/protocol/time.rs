@@ -47,43 +47,76 @@ impl fmt::Display for Time {
     }
 }
 
+/// How many bytes a [`Time`] has on the wire, with quotes.
+pub(super) const QUOTED: usize = WRITTEN + 2;
+
+/// The form of every [`Time`]: digits where it has zeros.
+const FORM: [u8; WRITTEN] = *b"0000-00-00T00:00:00.000000+00:00";
+
+/// How many bytes the date and the time of day have, without a fraction.
+const HEAD: usize = 19;
+
+/// Whether a text begins with a JSON string that holds a date-time in exactly the form of [`Time`]. Most are: it is
+/// what clients in Python write. [`is_date_time`] knows the other forms.
+#[inline]
+pub(super) fn is_usual(json: &[u8]) -> bool {
+    let Some([b'"', text @ .., b'"']) = json.first_chunk::<QUOTED>() else { return false };
+    let (words, _) = text.as_chunks::<8>();
+    let (forms, _) = FORM.as_chunks::<8>();
+    let alike = words.iter().zip(forms).fold(true, |alike, (word, form)| alike & has_form(*word, *form));
+    alike && text.first_chunk().is_some_and(exists) && pair(&text[27..]) < 24 && pair(&text[30..]) < 60
+}
+
+/// Whether eight bytes are digits where the form has zeros, and what the form has elsewhere.
+#[inline(always)]
+fn has_form(word: [u8; 8], form: [u8; 8]) -> bool {
+    const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    let digits = u64::from_le_bytes(form.map(|byte| if byte == b'0' { 0xff } else { 0 }));
+    let (word, form) = (u64::from_le_bytes(word), u64::from_le_bytes(form));
+    // `0` to `9` are 0x30 to 0x39: the high half is right, and still is when 6 is added. A carry into the next
+    // byte comes only from a byte whose high half was wrong.
+    let wrong = (word ^ form) & (!digits | HIGH);
+    let too_high = (word.wrapping_add(digits & (HIGH >> 4) / 15 * 6) ^ form) & digits & HIGH;
+    wrong | too_high == 0
+}
+
 /// Whether a text is a date-time as Python's `isoformat` or JavaScript's `toISOString` write them: a real date,
 /// `T` or a space, a time with seconds, perhaps a fraction, perhaps `Z` or an offset.
 pub(super) fn is_date_time(text: &str) -> bool {
-    let Some((head, tail)) = text.as_bytes().split_at_checked(19) else { return false };
-    let [y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T' | b' ', h1, h2, b':', mi1, mi2, b':', s1, s2] =
-        *head
-    else {
-        return false;
-    };
-    let (Some(century), Some(year), Some(month), Some(day)) =
-        (pair(y1, y2), pair(y3, y4), pair(mo1, mo2), pair(d1, d2))
-    else {
-        return false;
-    };
-    let (Some(hour), Some(minute), Some(second)) = (pair(h1, h2), pair(mi1, mi2), pair(s1, s2)) else {
-        return false;
-    };
-    let year = u16::from(century) * 100 + u16::from(year);
-    (1..=days_in_month(year, month)).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second < 60
-        && is_offset(after_fraction(tail))
+    let Some((head, tail)) = text.as_bytes().split_first_chunk::<HEAD>() else { return false };
+    let alike = head.iter().zip(FORM).all(|(&byte, form)| match form {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => byte == b'T' || byte == b' ',
+        mark => byte == mark,
+    });
+    alike && exists(head) && is_offset(after_fraction(tail))
 }
 
-fn pair(tens: u8, ones: u8) -> Option<u8> {
-    (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| (tens - b'0') * 10 + (ones - b'0'))
+/// Whether the calendar has this date and the day this time, all of whose digits are digits.
+#[inline]
+fn exists(head: &[u8; HEAD]) -> bool {
+    let year = u16::from(pair(&head[0..])) * 100 + u16::from(pair(&head[2..]));
+    let (month, day) = (pair(&head[5..]), pair(&head[8..]));
+    let (hour, minute, second) = (pair(&head[11..]), pair(&head[14..]), pair(&head[17..]));
+    (1..=days_in_month(year, month)).contains(&day) && hour < 24 && minute < 60 && second < 60
+}
+
+/// The number that two digits are; 255, which is none, if there are not two bytes.
+#[inline(always)]
+fn pair(digits: &[u8]) -> u8 {
+    match digits {
+        [tens, ones, ..] => (tens & 15) * 10 + (ones & 15),
+        _ => u8::MAX,
+    }
 }
 
 /// 0 for a month that does not exist.
 fn days_in_month(year: u16, month: u8) -> u8 {
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        2 => 28 + u8::from(leap),
         4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
+        1..=12 => 31,
         _ => 0,
     }
 }
@@ -96,10 +129,10 @@ fn after_fraction(tail: &[u8]) -> &[u8] {
 }
 
 fn is_offset(text: &[u8]) -> bool {
-    match *text {
+    match text {
         [] | [b'Z'] => true,
-        [b'+' | b'-', h1, h2, b':', m1, m2] => {
-            pair(h1, h2).is_some_and(|hour| hour < 24) && pair(m1, m2).is_some_and(|minute| minute < 60)
+        [b'+' | b'-', hours @ .., b':', m1, m2] if hours.len() == 2 => {
+            hours.iter().chain([m1, m2]).all(u8::is_ascii_digit) && pair(hours) < 24 && pair(&[*m1, *m2]) < 60
         }
         _ => false,
     }
@@ -137,7 +170,8 @@ mod tests {
         ] {
             assert!(is_date_time(text), "{text}");
         }
-        assert!(is_date_time(&Time::from_micros(5).to_string()));
+        let written = Time::from_micros(5).to_string();
+        assert!(is_date_time(&written) && is_usual(format!("\"{written}\"").as_bytes()));
     }
 
     #[test]
@@ -164,9 +198,16 @@ mod tests {
             "2026-01-31T12:00:00+24:00",
             "2026-01-31T12:00:00+00:00 ",
             "2O26-01-31T12:00:00",
+            "2026-01-31T12:00:00.123456+24:00",
+            "2026-01-31T12:00:00.123456+00:60",
+            "2026-01-31T12:00:00.12345:+00:00",
+            "2026-01-31T12:00:00.12345/+00:00",
+            "2026-01-3\u{ff11}T12:00:00+00:00",
+            "2026-02-30T12:00:00.123456+00:00",
             "2026-01-31T12:00:00é",
         ] {
             assert!(!is_date_time(text), "{text}");
+            assert!(!is_usual(format!("\"{text}\"").as_bytes()), "{text}");
         }
     }
 }

@@ -6,13 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use uuid::Uuid;
 
-use super::connection::Connection;
+use super::connection::{Connection, LINGER_TIMEOUT};
 use super::dialogue::{Dialogue, send};
 use super::frame::write_close;
 use super::handshake::{self, Handshake};
@@ -170,38 +171,70 @@ impl Server {
 }
 
 /// From an accepted connection to its end.
-async fn admit(hub: Arc<Hub>, mut socket: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
-    let settings = hub.settings();
-    let shaking = handshake::accept(&mut socket, &settings.allowed_origins);
-    let early = match tokio::time::timeout(settings.handshake_timeout, shaking).await {
-        Ok(Ok(Handshake::Done { early })) => early,
-        Ok(Ok(Handshake::Answered { response, why })) => {
-            tracing::debug!(%peer, why, "no WebSocket connection");
-            drop(permit);
-            return drop(Connection::dismiss(socket, response).await);
-        }
-        Ok(Err(error)) => return tracing::debug!(%peer, %error, "the handshake failed"),
-        Err(_) => return tracing::debug!(%peer, "the handshake took too long"),
-    };
-    drop(permit);
-    if let Err(error) = tune(&socket) {
-        tracing::debug!(%peer, %error, "socket options could not be set");
-    }
-    let key = match hub.with(crate::router::Router::connect) {
-        Ok(key) => key,
-        Err(refusal) => {
-            tracing::warn!(%peer, ?refusal, "a client was refused");
-            return drop(Connection::dismiss(socket, refusal_words(refusal)).await);
-        }
-    };
-    let client = Uuid::new_v4();
-    let rate = Rate::new(settings.publish_rate, settings.publish_burst, hub.now());
-    let dialogue = Dialogue::new(key, client, rate);
+async fn admit(hub: Arc<Hub>, socket: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+    // In a box: what the handshake needs must not stay with the connection for the rest of its life.
+    let Some(connection) = Box::pin(let_in(hub, socket, peer, permit)).await else { return };
+    let client = connection.client_id();
     tracing::debug!(%client, %peer, "connected");
-    match Connection::new(hub, socket, dialogue, early).serve().await {
+    match connection.serve().await {
         Ok(why) => tracing::debug!(%client, why, "disconnected"),
         Err(error) => tracing::debug!(%client, %error, "connection lost"),
     }
+}
+
+/// The handshake, and the engine's leave.
+async fn let_in(
+    hub: Arc<Hub>,
+    mut socket: TcpStream,
+    peer: SocketAddr,
+    permit: OwnedSemaphorePermit,
+) -> Option<Connection> {
+    let settings = hub.settings();
+    let shaking = handshake::accept(&mut socket, &settings.allowed_origins);
+    let shaken = tokio::time::timeout(settings.handshake_timeout, shaking).await;
+    let early = match shaken {
+        Ok(Ok(Handshake::Done { early })) => early,
+        Ok(Ok(Handshake::Answered { response, why })) => {
+            tracing::debug!(%peer, why, "no WebSocket connection");
+            dismiss(socket, response, permit).await;
+            return None;
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, %error, "the handshake failed");
+            return None;
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "the handshake took too long");
+            return None;
+        }
+    };
+    if let Err(error) = tune(&socket) {
+        tracing::debug!(%peer, %error, "socket options could not be set");
+    }
+    match hub.with(crate::router::Router::connect) {
+        Ok(key) => {
+            let rate = Rate::new(settings.publish_rate, settings.publish_burst, hub.now());
+            Some(Connection::new(hub, socket, Dialogue::new(key, Uuid::new_v4(), rate), early))
+        }
+        Err(refusal) => {
+            tracing::warn!(%peer, ?refusal, "a client was refused");
+            dismiss(socket, refusal_words(refusal), permit).await;
+            None
+        }
+    }
+}
+
+/// Tells a peer something and closes. It counts as a handshake until then, so that there is a bound on them.
+async fn dismiss(mut socket: TcpStream, last_words: Vec<u8>, _permit: OwnedSemaphorePermit) {
+    let goodbye = async {
+        socket.write_all(&last_words).await?;
+        socket.shutdown().await?;
+        let mut ignored = [0; 1024];
+        while socket.read(&mut ignored).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // It is no longer of interest whether the peer heard it.
+    drop(tokio::time::timeout(LINGER_TIMEOUT, goodbye).await);
 }
 
 /// No delay for small messages, and little in the kernel where it cannot be overtaken.

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, OpCode};
+use uuid::Uuid;
 
 use super::dialogue::{Dialogue, Heard};
 use super::frame::{Frames, Message, Step, Violation, write_close, write_header};
@@ -25,7 +26,7 @@ use crate::router::Close;
 /// How long a peer may take to let our last words into its buffers. Long, for it is most often a slow one.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long it may take to read them and close its side.
-const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is left over from a read is put in front of the next one as long as it is short; the start of a longer
 /// frame is collected in memory of its own.
 const SHORT_REST: usize = READ_BUFFER / 4;
@@ -85,18 +86,9 @@ impl Connection {
         }
     }
 
-    /// A connection that is only told something and then closed.
-    pub async fn dismiss(socket: TcpStream, last_words: Vec<u8>) -> io::Result<()> {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let mut socket = socket;
-        let goodbye = async {
-            socket.write_all(&last_words).await?;
-            socket.shutdown().await?;
-            let mut ignored = [0; 1024];
-            while socket.read(&mut ignored).await? > 0 {}
-            Ok(())
-        };
-        tokio::time::timeout(LINGER_TIMEOUT, goodbye).await.unwrap_or(Ok(()))
+    /// The client's name.
+    pub fn client_id(&self) -> Uuid {
+        self.dialogue.client_id
     }
 
     /// Serves the client until either side ends it.

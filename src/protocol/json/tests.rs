@@ -1,8 +1,11 @@
 use super::*;
 
 fn check(text: &str) -> Result<(), String> {
-    let mut scanner = Scanner::new(text).map_err(|problem| problem.to_string())?;
-    scanner.value().and_then(|_| scanner.finish()).map_err(|problem| problem.to_string())
+    let scanner = Scanner::new(text).map_err(|problem| problem.to_string())?;
+    scanner
+        .value(scanner.skip(0), 0)
+        .and_then(|end| scanner.finish(end.after()))
+        .map_err(|problem| problem.to_string())
 }
 
 #[test]
