@@ -1,7 +1,11 @@
 //! What the engine tells about itself: counters, and whether it is well.
 
+use std::sync::Arc;
+
+use uuid::Uuid;
+
 use super::{ClientKey, Millis, Router};
-use crate::protocol::{Health, HealthStatus, Priority, Time};
+use crate::protocol::{Event, Health, HealthStatus, Priority, Time};
 
 /// Above this part of the queue's capacity the router is `degraded` (protocol.md, Health).
 const DEGRADED_ABOVE: f64 = 0.8;
@@ -67,6 +71,17 @@ impl Router {
             outbox_events: client.outbox.len(),
             outbox_bytes: client.outbox.bytes(),
             subscriptions: client.subscriptions.len(),
+        })
+    }
+
+    /// What waits for a client, in the order in which it would take it, each with the subscription it is for.
+    pub fn waiting(&self, key: ClientKey) -> impl Iterator<Item = (&Arc<Event>, Uuid)> {
+        let client =
+            self.clients.get(key.index as usize).filter(|client| client.generation == key.generation);
+        let outbox = client.into_iter().flat_map(|client| client.outbox.iter());
+        outbox.filter_map(|waiting| {
+            let subscription = self.subscriptions.get(waiting.subscription.0 as usize)?;
+            Some((&waiting.event, subscription.id))
         })
     }
 

@@ -61,6 +61,11 @@ impl<T: Waits> Levels<T> {
         std::array::from_fn(|level| self.queues[level].len())
     }
 
+    /// All that waits, in the order in which it would be taken.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.queues.iter().rev().flatten()
+    }
+
     /// Events and bytes in the levels below `priority`.
     pub fn below(&self, priority: Priority) -> (usize, usize) {
         let lower = 0..priority.index();

@@ -58,6 +58,11 @@ impl Outbox {
         self.levels.len()
     }
 
+    /// What waits, in the order in which it would be taken, without what is being written.
+    pub fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        self.levels.iter()
+    }
+
     pub fn soonest(&self) -> Millis {
         self.levels.soonest()
     }

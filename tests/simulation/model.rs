@@ -1,0 +1,328 @@
+//! The engine as one would write it if time and memory were free: plain lists, searched from end to end.
+//!
+//! It is told by nobody how the engine works inside. Where the protocol leaves the engine a choice (which of a client's
+//! subscriptions comes first, which of equal members of a group), [`super::matching`] follows the engine's, after checking
+//! that it was one of those allowed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gadugi_router::protocol::{Event, Priority, Subscription as Wanted};
+use gadugi_router::router::{
+    ClientKey, Close, Gap, Millis, Notice, Published, Reason, Receipt, Settings, Stats,
+};
+use uuid::Uuid;
+
+pub type ByPriority = [u64; Priority::LEVELS];
+
+/// An accepted event that was not yet matched.
+#[derive(Clone)]
+pub struct Queued {
+    pub event: Arc<Event>,
+    pub deadline: Millis,
+    pub receipt: Option<Receipt>,
+}
+
+/// A delivery that waits or is being written.
+#[derive(Clone)]
+pub struct Waiting {
+    pub event: Arc<Event>,
+    pub subscription: Uuid,
+    pub deadline: Millis,
+}
+
+/// A lost event.
+#[derive(Clone)]
+pub struct Letter {
+    pub event: Arc<Event>,
+    pub reason: Reason,
+    pub at: Millis,
+    pub subscription: Option<Uuid>,
+}
+
+#[derive(Clone)]
+pub struct Client {
+    pub key: ClientKey,
+    pub hello: bool,
+    /// In the order in which they will be taken.
+    pub waiting: Vec<Waiting>,
+    /// In the order in which they were taken.
+    pub taken: Vec<Waiting>,
+    pub gaps: BTreeMap<Uuid, Gap>,
+    pub notices: Vec<Notice>,
+    pub close: Option<Close>,
+    /// The last turn left nothing.
+    pub idle: bool,
+    /// Its connection must have been woken since its last turn.
+    pub due: bool,
+    /// Something concerned it in this step, so that its connection may be woken.
+    pub touched: bool,
+    next_number: u32,
+}
+
+#[derive(Clone)]
+pub struct Subscription {
+    pub id: Uuid,
+    pub number: u32,
+    pub client: ClientKey,
+    pub wanted: Wanted,
+    /// The event that its group last gave it.
+    pub chosen: u64,
+}
+
+/// What matched a subscription, for clients that are told of all that they do not get.
+#[derive(Clone)]
+pub struct Account {
+    pub client: ClientKey,
+    pub matched: ByPriority,
+}
+
+#[derive(Clone)]
+pub struct Model {
+    pub settings: Settings,
+    /// In the order in which they will be matched.
+    pub queue: Vec<Queued>,
+    pub clients: Vec<Client>,
+    pub subscriptions: Vec<Subscription>,
+    pub accounts: BTreeMap<Uuid, Account>,
+    pub stats: Stats,
+    /// By reason, in the order of [`Reason::ALL`].
+    pub dead: [ByPriority; Reason::ALL.len()],
+    /// Lost in this step.
+    pub letters: Vec<Letter>,
+    pub draining: bool,
+    pub sequence: u64,
+}
+
+/// What a turn gives.
+pub struct Taken {
+    pub deliveries: Vec<Waiting>,
+    pub notices: Vec<Notice>,
+    pub close: Option<Close>,
+}
+
+impl Client {
+    pub fn len(&self) -> usize {
+        self.waiting.len() + self.taken.len()
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.waiting.iter().chain(&self.taken).map(|waiting| waiting.event.size()).sum()
+    }
+
+    pub fn has_room(&self, bytes: usize, settings: &Settings) -> bool {
+        self.len() < settings.outbox_events && self.bytes() + bytes <= settings.outbox_size
+    }
+
+    /// Behind all that is at least as important.
+    pub fn push(&mut self, waiting: Waiting) {
+        let priority = waiting.event.priority();
+        let place = self.waiting.iter().take_while(|other| other.event.priority() >= priority).count();
+        self.waiting.insert(place, waiting);
+    }
+
+    fn push_front(&mut self, waiting: Waiting) {
+        let priority = waiting.event.priority();
+        let place = self.waiting.iter().take_while(|other| other.event.priority() > priority).count();
+        self.waiting.insert(place, waiting);
+    }
+
+    /// Something is there that its connection should fetch.
+    pub fn has_work(&self) -> bool {
+        !self.waiting.is_empty() || !self.gaps.is_empty() || !self.notices.is_empty() || self.close.is_some()
+    }
+
+    pub fn touch(&mut self) {
+        self.touched = true;
+        self.due |= self.idle && self.has_work();
+    }
+}
+
+impl Model {
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            queue: Vec::new(),
+            clients: Vec::new(),
+            subscriptions: Vec::new(),
+            accounts: BTreeMap::new(),
+            stats: Stats::default(),
+            dead: Default::default(),
+            letters: Vec::new(),
+            draining: false,
+            sequence: 0,
+        }
+    }
+
+    pub fn client(&mut self, key: ClientKey) -> Option<&mut Client> {
+        self.clients.iter_mut().find(|client| client.key == key)
+    }
+
+    pub fn connect(&mut self, key: ClientKey) {
+        self.clients.push(Client {
+            key,
+            hello: false,
+            waiting: Vec::new(),
+            taken: Vec::new(),
+            gaps: BTreeMap::new(),
+            notices: Vec::new(),
+            close: None,
+            idle: false,
+            due: false,
+            touched: false,
+            next_number: 1,
+        });
+    }
+
+    pub fn disconnect(&mut self, key: ClientKey, now: Millis) {
+        self.stats.delivered += self.client(key).map_or(0, |client| client.taken.len()) as u64;
+        self.clear(key, Reason::Disconnected, now);
+        self.subscriptions.retain(|subscription| subscription.client != key);
+        self.accounts.retain(|_, account| account.client != key);
+        self.clients.retain(|client| client.key != key);
+    }
+
+    /// The number that lean deliveries carry.
+    pub fn subscribe(&mut self, key: ClientKey, id: Uuid, wanted: Wanted) -> u32 {
+        let Some(client) = self.client(key) else { return 0 };
+        let number = client.next_number;
+        client.next_number += 1;
+        if client.hello {
+            self.accounts.insert(id, Account { client: key, matched: ByPriority::default() });
+        }
+        self.subscriptions.push(Subscription { id, number, client: key, wanted, chosen: 0 });
+        number
+    }
+
+    pub fn unsubscribe(&mut self, key: ClientKey, id: Uuid, now: Millis) {
+        let Some(client) = self.client(key) else { return };
+        let (gone, left) = std::mem::take(&mut client.waiting).into_iter().partition(|w| w.subscription == id);
+        client.waiting = left;
+        self.lose_all(key, gone, Reason::Unsubscribed, now);
+        self.subscriptions.retain(|subscription| subscription.id != id);
+        let Some(client) = self.client(key) else { return };
+        if let Some(gap) = client.gaps.remove(&id) {
+            client.notices.push(Notice::Gap { subscription: id, gap: Box::new(gap) });
+        }
+        client.touched = true;
+    }
+
+    pub fn close(&mut self, key: ClientKey, close: Close) {
+        let Some(client) = self.client(key) else { return };
+        client.close.get_or_insert(close);
+        client.touch();
+    }
+
+    pub fn publish(
+        &mut self,
+        event: Arc<Event>,
+        ttl: Option<Millis>,
+        receipt: Option<Receipt>,
+        now: Millis,
+    ) -> Published {
+        if self.draining {
+            self.stats.refused += 1;
+            return Published::Draining;
+        }
+        let priority = event.priority();
+        let (class, capacity) = self.class(priority);
+        let rivals = self.queue.iter().filter(|queued| class.contains(&queued.event.priority().get())).count();
+        if rivals >= capacity {
+            let lowest = self.queue.iter().rposition(|queued| class.contains(&queued.event.priority().get()));
+            let Some(lowest) = lowest.filter(|&at| self.queue[at].event.priority() < priority) else {
+                self.stats.refused += 1;
+                return Published::QueueFull;
+            };
+            let victim = self.queue.remove(lowest);
+            self.lose_queued(victim, Reason::Evicted, now);
+        }
+        let place = self.queue.iter().take_while(|queued| queued.event.priority() >= priority).count();
+        let deadline = ttl.map_or(Millis::MAX, |ttl| now + ttl);
+        self.queue.insert(place, Queued { event, deadline, receipt });
+        self.stats.accepted[priority.index()] += 1;
+        self.stats.last_event = Some(now);
+        Published::Queued
+    }
+
+    pub fn take(&mut self, key: ClientKey, events: usize, bytes: usize, now: Millis) -> Option<Taken> {
+        let client = self.client(key)?;
+        let written = std::mem::take(&mut client.taken).len();
+        let (mut expired, mut used) = (Vec::new(), 0);
+        while client.taken.len() < events && used < bytes && !client.waiting.is_empty() {
+            let next = client.waiting.remove(0);
+            if next.deadline <= now {
+                expired.push(next);
+            } else {
+                used += next.event.size();
+                client.taken.push(next);
+            }
+        }
+        self.stats.delivered += written as u64;
+        self.lose_all(key, expired, Reason::Expired, now);
+        let client = self.client(key)?;
+        let mut notices = std::mem::take(&mut client.notices);
+        notices.extend(std::mem::take(&mut client.gaps).into_iter().map(|(subscription, gap)| {
+            Notice::Gap { subscription, gap: Box::new(gap) }
+        }));
+        client.idle = client.waiting.is_empty();
+        client.due = false;
+        Some(Taken { deliveries: client.taken.clone(), notices, close: client.close })
+    }
+
+    /// The last `count` that were taken were not written.
+    pub fn put_back(&mut self, key: ClientKey, count: usize, now: Millis) {
+        for _ in 0..count {
+            let known: Vec<_> = self.subscriptions.iter().map(|subscription| subscription.id).collect();
+            let Some(client) = self.client(key) else { return };
+            let Some(last) = client.taken.pop() else { return };
+            if known.contains(&last.subscription) {
+                client.push_front(last);
+                client.idle = false;
+            } else {
+                let expelled = client.close == Some(Close::SlowConsumer);
+                let reason = if expelled { Reason::SlowConsumer } else { Reason::Unsubscribed };
+                self.bury(last.event, reason, now, Some(last.subscription));
+            }
+        }
+        self.shrink(key, now);
+    }
+
+    /// An accepted event is lost before it was matched.
+    pub fn lose_queued(&mut self, queued: Queued, reason: Reason, now: Millis) {
+        self.stats.failed += u64::from(reason == Reason::Evicted);
+        self.stats.lost_queued += 1;
+        if let Some(Receipt { client, token }) = queued.receipt {
+            self.notify(client, Notice::Lost { token, reason });
+        }
+        self.bury(queued.event, reason, now, None);
+    }
+
+    pub fn notify(&mut self, key: ClientKey, notice: Notice) {
+        if let Some(client) = self.client(key) {
+            client.notices.push(notice);
+            client.touch();
+        }
+    }
+
+    /// Deliveries are lost.
+    pub fn lose_all(&mut self, key: ClientKey, lost: Vec<Waiting>, reason: Reason, now: Millis) {
+        for Waiting { event, subscription, .. } in lost {
+            if let Some(client) = self.client(key).filter(|client| client.hello) {
+                let gap = client.gaps.entry(subscription).or_default();
+                let counts = if reason == Reason::Expired { &mut gap.expired } else { &mut gap.evicted };
+                counts[event.priority().index()] += 1;
+            }
+            self.bury(event, reason, now, Some(subscription));
+        }
+    }
+
+    pub fn clear(&mut self, key: ClientKey, reason: Reason, now: Millis) {
+        let waiting = self.client(key).map(|client| std::mem::take(&mut client.waiting)).unwrap_or_default();
+        self.lose_all(key, waiting, reason, now);
+    }
+
+    fn bury(&mut self, event: Arc<Event>, reason: Reason, at: Millis, subscription: Option<Uuid>) {
+        self.dead[reason as usize][event.priority().index()] += 1;
+        self.letters.push(Letter { event, reason, at, subscription });
+    }
+}
