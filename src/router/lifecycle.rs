@@ -33,6 +33,8 @@ impl Router {
     /// Puts new settings into force. No client is dropped and no order changed; what no longer fits goes to the
     /// dead letters, lowest and newest first.
     pub fn reconfigure(&mut self, settings: Settings, now: Millis) {
+        // First, so that what does not fit now is kept by the new bound.
+        self.dead.set_capacity(&settings);
         let mut old = std::mem::replace(&mut self.ingress, Ingress::new(&settings));
         while let Some(queued) = old.pop() {
             // Highest and oldest come first, so what finds no room is the lowest and newest.
@@ -40,7 +42,6 @@ impl Router {
                 self.lose_queued(queued, Reason::Evicted, now);
             }
         }
-        self.dead.set_capacity(&settings);
         let Self { clients, subscriptions, dead, .. } = self;
         for (_, client) in clients.iter_mut() {
             let mut gone = Vec::new();
