@@ -114,9 +114,9 @@ impl Router {
     }
 
     /// The last deliveries taken could not be written: back in front, in order. `turn.deliveries` from `from`
-    /// on is drained.
+    /// on is drained. If the bounds have become smaller since they were taken, the lowest, newest go.
     pub fn put_back(&mut self, key: ClientKey, turn: &mut Turn, from: usize, now: Millis) {
-        let Self { clients, subscriptions, dead, .. } = self;
+        let Self { clients, subscriptions, dead, settings, .. } = self;
         let client = clients.get_mut(key.index as usize).filter(|client| client.generation == key.generation);
         let Some(client) = client else { return turn.deliveries.truncate(from) };
         for delivery in turn.deliveries.drain(from..).rev() {
@@ -131,6 +131,11 @@ impl Router {
                 let (event, reason) = (waiting.event, Reason::SlowConsumer);
                 dead.push(DeadLetter { event, reason, at: now, subscription: Some(delivery.subscription) });
             }
+        }
+        let mut gone = Vec::new();
+        client.outbox.shrink(settings, |waiting| gone.push(waiting));
+        for waiting in gone {
+            lose(subscriptions, dead, client, waiting, Reason::Evicted, now);
         }
     }
 }
