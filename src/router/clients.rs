@@ -50,8 +50,11 @@ impl Router {
         }
     }
 
-    /// A client is gone. What waited for it goes to the dead letters.
+    /// A client is gone. What it had taken and not put back was written; what waited for it goes to the dead
+    /// letters.
     pub fn disconnect(&mut self, key: ClientKey, now: Millis) {
+        let written = self.client(key).map_or(0, |client| client.outbox.settle());
+        self.stats.delivered += written as u64;
         self.drop_deliveries(key, Reason::Disconnected, now);
         self.drop_subscriptions(key);
         if self.client(key).is_some() {
