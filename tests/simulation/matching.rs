@@ -47,9 +47,11 @@ impl Model {
                 Some(group) => groups.entry(group).or_default().push(subscription.id),
             }
         }
-        let groups: Vec<_> = groups.into_values().collect();
+        let place = |id: &Uuid| reached.iter().position(|other| other == id).unwrap_or(usize::MAX);
+        let mut groups: Vec<_> = groups.into_values().collect();
+        groups.sort_by_key(|members| members.iter().map(place).min());
+        direct.sort_by_key(place);
         let mut score = Score::default();
-        direct.sort_by_key(|id| reached.iter().position(|other| other == id).unwrap_or(usize::MAX));
         for id in direct {
             self.deliver(id, &queued, &mut score, now);
         }

@@ -205,7 +205,8 @@ impl Run {
         let receipt = publisher.map(|at| Receipt { client: self.peers[at].key, token });
         let published = self.router.publish(event.clone(), options.ttl_ms, receipt, self.now);
         let line = format!("{} on {}, {} bytes", event.id(), event.topic(), event.size());
-        self.trace.note(|| format!("publish {line}, {options:?}, receipt to {publisher:?}: {published:?}"));
+        let to = publisher.map(|at| self.peers[at].name);
+        self.trace.note(|| format!("publish {line}, {options:?}, receipt to client {to:?}: {published:?}"));
         let expected = self.model.publish(event, options.ttl_ms, receipt, self.now);
         assert_eq!(published, expected, "publish {line}");
         if let (Some(at), Published::Queued) = (publisher, published) {
@@ -222,6 +223,9 @@ impl Run {
         }
         for _ in 0..self.rng.pick(&[1, 1, 4, 20]) {
             self.dispatch_many(1);
+            if self.model.queue.is_empty() {
+                break;
+            }
         }
     }
 
