@@ -8,7 +8,7 @@ use slab::Slab;
 use super::subscription::{GroupKey, SubscriptionKey};
 
 /// How suitable a member is; the greatest gets the event.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Fitness {
     /// It has room.
     pub can_take: bool,
@@ -21,8 +21,8 @@ pub(super) struct Fitness {
 struct Group {
     name: Box<str>,
     members: usize,
-    /// The best member seen for the event that is being matched.
-    best: Option<(Fitness, SubscriptionKey)>,
+    /// Members that match the event at hand, for as long as it is being matched.
+    contenders: Vec<SubscriptionKey>,
 }
 
 /// All groups that have a member.
@@ -30,7 +30,7 @@ struct Group {
 pub(super) struct Groups {
     groups: Slab<Group>,
     by_name: HashMap<Box<str>, GroupKey, RandomState>,
-    /// Groups with a candidate for the event that is being matched.
+    /// Groups with contenders for the event at hand.
     contested: Vec<GroupKey>,
 }
 
@@ -41,7 +41,8 @@ impl Groups {
             self.groups[key.0 as usize].members += 1;
             return key;
         }
-        let key = GroupKey(self.groups.insert(Group { name: name.into(), members: 1, best: None }) as u32);
+        let group = Group { name: name.into(), members: 1, contenders: Vec::new() };
+        let key = GroupKey(self.groups.insert(group) as u32);
         self.by_name.insert(name.into(), key);
         key
     }
@@ -57,22 +58,22 @@ impl Groups {
     }
 
     /// A member that matches the event at hand.
-    pub fn contend(&mut self, key: GroupKey, fitness: Fitness, member: SubscriptionKey) {
+    pub fn contend(&mut self, key: GroupKey, member: SubscriptionKey) {
         let Some(group) = self.groups.get_mut(key.0 as usize) else { return };
-        match &mut group.best {
-            Some(best) if best.0 >= fitness => {}
-            Some(best) => *best = (fitness, member),
-            None => {
-                group.best = Some((fitness, member));
-                self.contested.push(key);
-            }
+        if group.contenders.is_empty() {
+            self.contested.push(key);
         }
+        group.contenders.push(member);
     }
 
-    /// The member that gets the event, of one group after another, until there is no more.
-    pub fn next_winner(&mut self) -> Option<SubscriptionKey> {
-        let key = self.contested.pop()?;
-        self.groups.get_mut(key.0 as usize)?.best.take().map(|(_, member)| member)
+    /// Appends the contenders of one group after another; false when there is no more. A member, or its whole group,
+    /// may be gone by now: what others got of the same event may have expelled a client.
+    pub fn next_contest(&mut self, contenders: &mut Vec<SubscriptionKey>) -> bool {
+        let Some(key) = self.contested.pop() else { return false };
+        if let Some(group) = self.groups.get_mut(key.0 as usize) {
+            contenders.append(&mut group.contenders);
+        }
+        true
     }
 
     #[cfg(test)]

@@ -113,11 +113,12 @@ impl Router {
                 self.deliver(key, &queued, now, &mut matched, &mut refused);
             }
         }
-        while let Some(key) = self.groups.next_winner() {
-            if let Some(subscription) = self.subscriptions.get_mut(key.0 as usize) {
-                subscription.chosen = self.sequence;
+        // Only now, and one group after another: what a client got of this event already counts against it.
+        while self.groups.next_contest(&mut found) {
+            if let Some(key) = self.fittest(&found, &queued.event) {
                 self.deliver(key, &queued, now, &mut matched, &mut refused);
             }
+            found.clear();
         }
         self.found = found;
         if let Some(receipt) = queued.receipt {
@@ -135,14 +136,25 @@ impl Router {
         }
         subscription.seen = self.sequence;
         let Some(group) = subscription.group else { return Some(key) };
-        let client = self.clients.get(subscription.client.index as usize)?;
-        let fitness = Fitness {
-            can_take: client.outbox.has_room(event.size(), &self.settings),
-            load: Reverse(client.outbox.len()),
-            chosen: Reverse(subscription.chosen),
-        };
-        self.groups.contend(group, fitness, key);
+        self.groups.contend(group, key);
         None
+    }
+
+    /// The member of a group that is to have the event; its turn is over.
+    fn fittest(&mut self, members: &[SubscriptionKey], event: &Event) -> Option<SubscriptionKey> {
+        let fitness = |&key: &SubscriptionKey| {
+            let subscription = self.subscriptions.get(key.0 as usize)?;
+            let client = self.clients.get(subscription.client.index as usize)?;
+            let fitness = Fitness {
+                can_take: client.outbox.has_room(event.size(), &self.settings),
+                load: Reverse(client.outbox.len()),
+                chosen: Reverse(subscription.chosen),
+            };
+            Some((fitness, key))
+        };
+        let (_, key) = members.iter().filter_map(fitness).max_by(|one, other| one.0.cmp(&other.0))?;
+        self.subscriptions.get_mut(key.0 as usize)?.chosen = self.sequence;
+        Some(key)
     }
 
     fn deliver(
