@@ -126,9 +126,12 @@ impl Router {
             if known.is_some_and(|known| known.id == delivery.subscription) {
                 client.outbox.put_back(waiting);
             } else {
-                // Another thread's dispatch has expelled this client in the meantime.
+                // Another thread's dispatch has expelled this client in the meantime, or it has itself ended the
+                // subscription, with this delivery half written.
                 client.outbox.untake(&waiting);
-                let (event, reason) = (waiting.event, Reason::SlowConsumer);
+                let expelled = client.close == Some(Close::SlowConsumer);
+                let reason = if expelled { Reason::SlowConsumer } else { Reason::Unsubscribed };
+                let event = waiting.event;
                 dead.push(DeadLetter { event, reason, at: now, subscription: Some(delivery.subscription) });
             }
         }
