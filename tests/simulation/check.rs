@@ -90,9 +90,10 @@ impl Run {
 
     /// The newest were kept, in order.
     pub fn check_kept(&self) {
-        let same = self.router.dead_letters().iter().zip(&self.kept).all(|(letter, (event, subscription))| {
-            Arc::ptr_eq(&letter.event, event) && letter.subscription == *subscription
-        });
+        let same =
+            self.router.dead_letters().iter().zip(&self.kept).all(|(letter, (event, subscription))| {
+                Arc::ptr_eq(&letter.event, event) && letter.subscription == *subscription
+            });
         assert!(same, "dead letters that are kept");
     }
 
@@ -106,13 +107,19 @@ impl Run {
             client.waiting.iter().map(|w| (w.event.id(), w.subscription, w.deadline)).collect();
         let mut waiting = self.router.waiting(key);
         let same = client.waiting.iter().all(|wanted| {
-            waiting.next().is_some_and(|(event, id)| Arc::ptr_eq(event, &wanted.event) && id == wanted.subscription)
+            waiting
+                .next()
+                .is_some_and(|(event, id)| Arc::ptr_eq(event, &wanted.event) && id == wanted.subscription)
         });
         if !same || waiting.next().is_some() {
             let engines: Vec<_> = self.router.waiting(key).map(|(event, id)| (event.id(), id)).collect();
             panic!("{engines:?} waits for client {name}, not {mine:?}");
         }
-        assert_eq!((view.outbox_events, view.outbox_bytes), (client.len(), client.bytes()), "outbox of {name}");
+        assert_eq!(
+            (view.outbox_events, view.outbox_bytes),
+            (client.len(), client.bytes()),
+            "outbox of {name}"
+        );
         let subscriptions = self.model.subscriptions.iter().filter(|subscription| subscription.client == key);
         assert_eq!(view.subscriptions, subscriptions.count(), "subscriptions of client {name}");
         assert_eq!(self.router.close_wanted(key), client.close, "close of client {name}");
@@ -120,7 +127,10 @@ impl Run {
         // What is being written cannot be taken back when the bounds become smaller.
         let within =
             view.outbox_events <= settings.outbox_events && view.outbox_bytes <= settings.outbox_size;
-        assert!(within || client.waiting.is_empty(), "the outbox of client {name} exceeds its bounds: {view:?}");
+        assert!(
+            within || client.waiting.is_empty(),
+            "the outbox of client {name} exceeds its bounds: {view:?}"
+        );
     }
 
     /// A connection that had nothing to do is woken when it has, and by nothing else.

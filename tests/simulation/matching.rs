@@ -24,9 +24,10 @@ impl Subscription {
             && wanted.types.admits(event.kind())
             && event.priority() >= wanted.min_priority
             && (wanted.sources.is_empty() || wanted.sources.iter().any(|source| **source == *event.source()))
-            && wanted.targets.as_ref().is_none_or(|targets| {
-                targets.iter().any(|target| Some(&**target) == event.target())
-            })
+            && wanted
+                .targets
+                .as_ref()
+                .is_none_or(|targets| targets.iter().any(|target| Some(&**target) == event.target()))
     }
 }
 
@@ -41,7 +42,9 @@ impl Model {
         self.sequence += 1;
         let mut direct = Vec::new();
         let mut groups: BTreeMap<&str, Vec<Uuid>> = BTreeMap::new();
-        for subscription in self.subscriptions.iter().filter(|subscription| subscription.admits(&queued.event)) {
+        for subscription in
+            self.subscriptions.iter().filter(|subscription| subscription.admits(&queued.event))
+        {
             match &subscription.wanted.group {
                 None => direct.push(subscription.id),
                 Some(group) => groups.entry(group).or_default().push(subscription.id),
@@ -64,7 +67,14 @@ impl Model {
 
     /// Gives the event to one member of each group. Which group comes first is the engine's choice, and matters if a
     /// client is in several: one order must explain all that the engine did.
-    fn share(&mut self, groups: Vec<Vec<Uuid>>, queued: &Queued, reached: &[Uuid], score: &mut Score, now: Millis) {
+    fn share(
+        &mut self,
+        groups: Vec<Vec<Uuid>>,
+        queued: &Queued,
+        reached: &[Uuid],
+        score: &mut Score,
+        now: Millis,
+    ) {
         if groups.is_empty() {
             return;
         }
@@ -72,9 +82,9 @@ impl Model {
         let mut wrong = String::new();
         for order in [groups, backwards] {
             let (mut trial, mut trial_score) = (self.clone(), score.clone());
-            let shared = order.iter().try_for_each(|members| {
-                trial.share_one(members, queued, reached, &mut trial_score, now)
-            });
+            let shared = order
+                .iter()
+                .try_for_each(|members| trial.share_one(members, queued, reached, &mut trial_score, now));
             match shared {
                 Ok(()) => {
                     *self = trial;
@@ -96,10 +106,15 @@ impl Model {
         now: Millis,
     ) -> Result<(), String> {
         let winners: Vec<_> = members.iter().filter(|member| reached.contains(member)).collect();
-        let fitness: Vec<_> = members.iter().filter_map(|&id| Some((id, self.fitness(id, &queued.event)?))).collect();
+        let fitness: Vec<_> =
+            members.iter().filter_map(|&id| Some((id, self.fitness(id, &queued.event)?))).collect();
         let Some(best) = fitness.iter().map(|(_, fitness)| fitness).max() else {
             // An earlier delivery of this event has expelled them all.
-            return if winners.is_empty() { Ok(()) } else { Err("an event went to a group that is gone".into()) };
+            return if winners.is_empty() {
+                Ok(())
+            } else {
+                Err("an event went to a group that is gone".into())
+            };
         };
         let [&winner] = winners[..] else {
             return Err(format!("{} members of a group got {}, not one", winners.len(), queued.event.id()));

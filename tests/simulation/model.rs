@@ -196,7 +196,8 @@ impl Model {
 
     pub fn unsubscribe(&mut self, key: ClientKey, id: Uuid, now: Millis) {
         let Some(client) = self.client(key) else { return };
-        let (gone, left) = std::mem::take(&mut client.waiting).into_iter().partition(|w| w.subscription == id);
+        let (gone, left) =
+            std::mem::take(&mut client.waiting).into_iter().partition(|w| w.subscription == id);
         client.waiting = left;
         self.lose_all(key, gone, Reason::Unsubscribed, now);
         self.subscriptions.retain(|subscription| subscription.id != id);
@@ -226,7 +227,8 @@ impl Model {
         }
         let priority = event.priority();
         let (class, capacity) = self.class(priority);
-        let rivals = self.queue.iter().filter(|queued| class.contains(&queued.event.priority().get())).count();
+        let rivals =
+            self.queue.iter().filter(|queued| class.contains(&queued.event.priority().get())).count();
         if rivals >= capacity {
             let lowest = self.queue.iter().rposition(|queued| class.contains(&queued.event.priority().get()));
             let Some(lowest) = lowest.filter(|&at| self.queue[at].event.priority() < priority) else {
@@ -261,9 +263,11 @@ impl Model {
         self.lose_all(key, expired, Reason::Expired, now);
         let client = self.client(key)?;
         let mut notices = std::mem::take(&mut client.notices);
-        notices.extend(std::mem::take(&mut client.gaps).into_iter().map(|(subscription, gap)| {
-            Notice::Gap { subscription, gap: Box::new(gap) }
-        }));
+        notices.extend(
+            std::mem::take(&mut client.gaps)
+                .into_iter()
+                .map(|(subscription, gap)| Notice::Gap { subscription, gap: Box::new(gap) }),
+        );
         client.idle = client.waiting.is_empty();
         client.due = false;
         Some(Taken { deliveries: client.taken.clone(), notices, close: client.close })

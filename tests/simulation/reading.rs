@@ -111,7 +111,9 @@ impl Run {
     pub fn read_all(&mut self, at: usize) {
         match std::mem::replace(&mut self.peers[at].phase, Phase::Ready) {
             Phase::Closing => return self.peers[at].phase = Phase::Closing,
-            Phase::Writing(turn) => turn.deliveries.iter().for_each(|delivery| self.peers[at].receive(delivery)),
+            Phase::Writing(turn) => {
+                turn.deliveries.iter().for_each(|delivery| self.peers[at].receive(delivery))
+            }
             Phase::MidEvent(delivery) => self.peers[at].receive(&delivery),
             Phase::Ready => {}
         }

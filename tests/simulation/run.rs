@@ -238,7 +238,8 @@ impl Run {
         assert!(left <= queued && queued - left <= budget, "{queued} queued, {left} left by {budget}");
         assert!(left < queued || queued == 0 || budget == 0, "dispatch did nothing");
         let reached = next.map(|event| self.reached(&event)).unwrap_or_default();
-        self.trace.note(|| format!("dispatch {budget}: {queued} were queued, {left} are; reached {reached:?}"));
+        self.trace
+            .note(|| format!("dispatch {budget}: {queued} were queued, {left} are; reached {reached:?}"));
         (left..queued).for_each(|_| self.model.dispatch_one(&reached, self.now));
         self.wake();
     }

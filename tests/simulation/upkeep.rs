@@ -20,7 +20,8 @@ impl Model {
     }
 
     pub fn expire(&mut self, now: Millis) {
-        let (gone, left) = std::mem::take(&mut self.queue).into_iter().partition(|queued| queued.deadline <= now);
+        let (gone, left) =
+            std::mem::take(&mut self.queue).into_iter().partition(|queued| queued.deadline <= now);
         self.queue = left;
         let gone: Vec<_> = gone;
         gone.into_iter().for_each(|queued| self.lose_queued(queued, Reason::Expired, now));
@@ -30,7 +31,9 @@ impl Model {
             let (gone, left) = waiting.into_iter().partition(|waiting| waiting.deadline <= now);
             client.waiting = left;
             self.lose_all(key, gone, Reason::Expired, now);
-            self.client(key).into_iter().for_each(|client| client.due |= client.idle && !client.gaps.is_empty());
+            self.client(key)
+                .into_iter()
+                .for_each(|client| client.due |= client.idle && !client.gaps.is_empty());
         }
     }
 
@@ -63,7 +66,9 @@ impl Model {
 
     pub fn abandon(&mut self, now: Millis) -> (ByPriority, usize) {
         let before = self.dead[Reason::Drain as usize];
-        std::mem::take(&mut self.queue).into_iter().for_each(|queued| self.lose_queued(queued, Reason::Drain, now));
+        std::mem::take(&mut self.queue)
+            .into_iter()
+            .for_each(|queued| self.lose_queued(queued, Reason::Drain, now));
         let subscribers = self.clients.iter().filter(|client| !client.waiting.is_empty()).count();
         self.keys().into_iter().for_each(|key| self.clear(key, Reason::Drain, now));
         let after = self.dead[Reason::Drain as usize];
