@@ -50,12 +50,14 @@ impl Router {
         }
     }
 
-    /// A client is gone. What waited for it goes to the dead letters.
+    /// A client is gone. What waited for it goes to the dead letters; what it took and did not put back is written.
     pub fn disconnect(&mut self, key: ClientKey, now: Millis) {
         self.drop_deliveries(key, Reason::Disconnected, now);
         self.drop_subscriptions(key);
         if self.client(key).is_some() {
-            self.clients.remove(key.index as usize);
+            // What it did not write it has put back.
+            let written = self.clients.remove(key.index as usize).outbox.settle();
+            self.stats.delivered += written as u64;
         }
     }
 

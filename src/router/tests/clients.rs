@@ -118,3 +118,17 @@ fn nothing_is_left_of_clients_that_went_away() {
     assert_eq!((router.clients.len(), router.groups.len()), (0, 0));
     world.assert_balanced(&[]);
 }
+
+#[test]
+fn what_was_written_to_a_client_that_went_away_counts_as_delivered() {
+    let mut world = World::new(Settings::default());
+    let client = world.subscriber("{}");
+    world.publish_all([5, 5, 5]);
+    let mut turn = world.turn(client, ALL);
+    // The last one was cut off.
+    world.router.put_back(client, &mut turn, 2, 0);
+    world.router.disconnect(client, 0);
+    assert_eq!(world.router.stats().delivered, 2);
+    assert_eq!(lost(&world, Reason::Disconnected), 1);
+    world.assert_balanced(&[client]);
+}

@@ -160,3 +160,18 @@ fn what_is_put_back_comes_first_of_its_level_and_behind_higher_ones() {
     assert_eq!(world.take(client), ["system", "1", "2", "later"]);
     assert_eq!(world.router.stats().delivered, 1);
 }
+
+#[test]
+fn what_is_put_back_for_an_expelled_client_is_a_dead_letter() {
+    let mut world = World::new(Settings { slow_consumer: SlowConsumer::Disconnect, ..small(2) });
+    let slow = world.subscriber("{}");
+    world.publish_all([5, 5]);
+    let mut turn = world.turn(slow, ALL);
+    world.publish(numbered("too much", 5));
+    world.router.put_back(slow, &mut turn, 1, 0);
+    assert_eq!(turn.deliveries.len(), 1);
+    world.router.disconnect(slow, 0);
+    assert_eq!(world.router.stats().delivered, 1);
+    assert_eq!(lost(&world, Reason::SlowConsumer), 2);
+    world.assert_balanced(&[slow]);
+}
