@@ -161,7 +161,9 @@ impl Router {
             Waiting { event: Arc::clone(&queued.event), subscription: key, deadline: queued.deadline };
         let bytes = queued.event.size();
         stats.matched += 1;
-        if settings.slow_consumer == SlowConsumer::Disconnect && !client.outbox.has_room(bytes, settings) {
+        // What fits into no outbox says nothing about the subscriber.
+        let is_slow = bytes <= settings.outbox_size && !client.outbox.has_room(bytes, settings);
+        if settings.slow_consumer == SlowConsumer::Disconnect && is_slow {
             lose(subscriptions, dead, client, waiting, Reason::SlowConsumer, now);
             refused.slow_consumer += 1;
             self.expel(owner, now);

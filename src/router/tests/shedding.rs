@@ -175,3 +175,14 @@ fn what_is_put_back_for_an_expelled_client_is_a_dead_letter() {
     assert_eq!(lost(&world, Reason::SlowConsumer), 2);
     world.assert_balanced(&[slow]);
 }
+
+#[test]
+fn an_event_larger_than_an_outbox_disconnects_nobody() {
+    let size = numbered(0, 5).size();
+    let settings = Settings { slow_consumer: SlowConsumer::Disconnect, outbox_size: 2 * size, ..small(10) };
+    let mut world = World::new(settings);
+    let client = world.subscriber("{}");
+    world.publish(padded("large", 10, 2 * size));
+    assert_eq!(world.router.close_wanted(client), None);
+    assert_eq!(lost(&world, Reason::Oversized), 1);
+}
