@@ -64,10 +64,10 @@ impl Router {
     /// Makes a subscription under `id`.
     ///
     /// # Errors
-    /// [`Refusal::MaxSubscriptions`], or [`Refusal::NotFound`] when the client is gone.
+    /// [`Refusal::MaxSubscriptions`], or [`Refusal::NotFound`] when the client is gone or about to be.
     pub fn subscribe(&mut self, key: ClientKey, id: Uuid, mut wanted: Wanted) -> Result<Subscribed, Refusal> {
         let most = self.settings.max_subscriptions;
-        let client = self.client(key).ok_or(Refusal::NotFound)?;
+        let client = self.client(key).filter(|client| client.close.is_none()).ok_or(Refusal::NotFound)?;
         if client.subscriptions.len() >= most {
             return Err(Refusal::MaxSubscriptions(most));
         }

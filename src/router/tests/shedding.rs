@@ -186,3 +186,13 @@ fn an_event_larger_than_an_outbox_disconnects_nobody() {
     assert_eq!(world.router.close_wanted(client), None);
     assert_eq!(lost(&world, Reason::Oversized), 1);
 }
+
+#[test]
+fn a_client_about_to_be_disconnected_makes_no_new_subscription() {
+    let mut world = World::new(Settings { slow_consumer: SlowConsumer::Disconnect, ..small(1) });
+    let slow = world.subscriber("{}");
+    world.publish_all([5, 5]);
+    assert_eq!(world.try_subscribe(slow, "{}"), Err(Refusal::NotFound));
+    world.publish(numbered("later", 5));
+    assert_eq!(world.router.view(slow).unwrap().outbox_events, 0);
+}
