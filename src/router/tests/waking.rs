@@ -120,3 +120,19 @@ fn an_event_too_large_for_its_outbox_is_told_at_once() {
     assert_eq!(world.rings(&bell), 1);
     assert_eq!(world.take_with(key, &bell).notices.len(), 1);
 }
+
+#[test]
+fn a_connection_that_could_not_write_is_not_woken_by_more() {
+    let mut world = World::new(Settings::default());
+    let (key, bell) = idle(&mut world);
+    world.publish(numbered(1, 5));
+    world.rings(&bell);
+    let mut turn = world.take_with(key, &bell);
+    world.router.put_back(key, &mut turn, 0, 0);
+    // Its socket is full, and will wake it when it is not.
+    world.publish(numbered(2, 5));
+    assert_eq!(world.rings(&bell), 0);
+    assert_eq!(world.take_with(key, &bell).deliveries.len(), 2);
+    world.publish(numbered(3, 5));
+    assert_eq!(world.rings(&bell), 1);
+}
