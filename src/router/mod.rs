@@ -106,3 +106,6 @@ impl Router {
         self.clients.get_mut(key.index as usize).filter(|client| client.generation == key.generation)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,3 +152,6 @@ impl Outbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -173,9 +173,9 @@ impl Router {
             Waiting { event: Arc::clone(&queued.event), subscription: key, deadline: queued.deadline };
         let bytes = queued.event.size();
         stats.matched += 1;
-        // What would not even fit an empty outbox says nothing about how fast its subscriber is.
-        let slow = bytes <= settings.outbox_size && !client.outbox.has_room(bytes, settings);
-        if slow && settings.slow_consumer == SlowConsumer::Disconnect {
+        // What fits into no outbox says nothing about the subscriber.
+        let is_slow = bytes <= settings.outbox_size && !client.outbox.has_room(bytes, settings);
+        if settings.slow_consumer == SlowConsumer::Disconnect && is_slow {
             lose(subscriptions, dead, client, waiting, Reason::SlowConsumer, now);
             refused.slow_consumer += 1;
             self.expel(owner, now);

@@ -157,6 +157,10 @@ impl Run {
         let group = wanted.group.clone();
         self.trace.note(|| format!("client {name} subscribes to {topics:?}, group {group:?}, as {id}"));
         let subscribed = self.router.subscribe(key, id, wanted.clone());
+        if self.model.client(key).is_some_and(|client| client.close.is_some()) {
+            assert_eq!(subscribed, Err(Refusal::NotFound));
+            return;
+        }
         let most = self.model.settings.max_subscriptions;
         if self.model.subscriptions.iter().filter(|subscription| subscription.client == key).count() >= most {
             assert_eq!(subscribed, Err(Refusal::MaxSubscriptions(most)));
