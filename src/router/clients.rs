@@ -50,8 +50,13 @@ impl Router {
         }
     }
 
-    /// A client is gone. What waited for it goes to the dead letters.
+    /// A client is gone, or about to be: it gets nothing more. What waits for it goes to the dead letters; what it
+    /// has taken counts as delivered.
     pub fn disconnect(&mut self, key: ClientKey, now: Millis) {
+        if let Some(client) = self.client(key) {
+            let taken = client.outbox.settle();
+            self.stats.delivered += taken as u64;
+        }
         self.drop_deliveries(key, Reason::Disconnected, now);
         self.drop_subscriptions(key);
         if self.client(key).is_some() {
