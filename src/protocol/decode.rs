@@ -6,7 +6,7 @@ use std::{borrow::Cow, sync::Arc};
 use super::{
     ErrorCode, Event, Fill, Hello, Incoming, MAX_BATCH, MAX_CLIENT_NAME, MAX_REQUEST_ID, Publish,
     PublishBatch, PublishOptions, Receipt, Refused, Request, WireError, check, fill,
-    json::{Kind, Scanner, Syntax, Value},
+    json::{Kind, Scanner, Span, Syntax, Value},
     raw_event::RawEvent,
     strings::unescape,
     subscription,
@@ -58,6 +58,13 @@ impl<'a> Message<'a> {
 
     fn members(&mut self, scanner: Scanner<'a>, mut at: usize) -> Result<usize, Syntax> {
         let mut first = true;
+        if let Some((kind, event)) = usual_head(scanner.rest(at)) {
+            self.kind =
+                Some(Value { span: Span::new(at + kind, at + kind + 9), kind: Kind::String, escaped: false });
+            self.has_event = true;
+            at = self.event.scan(scanner, at + event, 1)?;
+            first = false;
+        }
         loop {
             let key = match scanner.key(at, first)? {
                 Ok(key) => key,
@@ -289,6 +296,17 @@ impl<'a> Message<'a> {
 
     fn got(&self, value: Value) -> String {
         check::got(value.kind, value.span.of(self.text))
+    }
+}
+
+/// If the rest of a message begins as publishing clients begin it: where the word `"publish"` stands, and the event.
+fn usual_head(rest: &[u8]) -> Option<(usize, usize)> {
+    if rest.starts_with(b"\"type\":\"publish\",\"event\":{") {
+        Some((7, 25))
+    } else if rest.starts_with(b"\"type\": \"publish\", \"event\": {") {
+        Some((8, 28))
+    } else {
+        None
     }
 }
 

@@ -268,7 +268,7 @@ impl Lead {
         let Some(bytes) = bytes.first_chunk::<LEAD>() else { return false };
         let (words, _) = bytes.as_chunks::<8>();
         let differ = |at: usize| (u64::from_le_bytes(words[at]) ^ self.text[at]) & self.mask[at];
-        differ(0) | differ(1) | differ(2) == 0
+        differ(0) == 0 && differ(1) == 0 && differ(2) == 0
     }
 }
 

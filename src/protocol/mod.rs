@@ -19,6 +19,7 @@ mod priority;
 mod raw_event;
 pub mod reply;
 mod request;
+mod runs;
 mod strings;
 mod subscription;
 mod time;

@@ -5,6 +5,7 @@ use super::{
     Priority, check,
     fields::{Field, Lead, Rule},
     json::{Kind, Scanner, Span, Syntax},
+    runs::{Run, bit},
     time,
 };
 
@@ -41,6 +42,12 @@ impl RawEvent {
     #[inline]
     pub fn is_escaped(&self, field: Field) -> bool {
         self.escaped & bit(field) != 0
+    }
+
+    /// Whether none of these fields, by their bits, is there.
+    #[inline]
+    pub fn has_none_of(&self, bits: u32) -> bool {
+        self.found & bits == 0
     }
 
     /// Whether any string has escapes.
@@ -116,6 +123,14 @@ impl RawEvent {
             };
             self.found |= bit(field);
             self.spans[field as usize] = Span::new(start, at);
+            if let Some(run) = Run::follows(field, scanner.rest(at))
+                && self.found & run.bits == 0
+            {
+                self.found |= run.bits;
+                run.place(at, &mut self.spans);
+                at += run.text.len();
+                next = leads.len();
+            }
         }
     }
 
@@ -202,8 +217,4 @@ impl RawEvent {
             self.problem = Some(text());
         }
     }
-}
-
-const fn bit(field: Field) -> u32 {
-    1 << field as u32
 }

@@ -19,6 +19,9 @@ const fn special_bytes(word: u64) -> u64 {
     quote | backslash | control
 }
 
+/// How many times eight bytes a string is looked at by before it counts as long.
+const SHORT: usize = 3;
+
 /// How many bytes a processor's vector registers take at once, where nothing more is known of the processor.
 const BLOCK: usize = 16;
 
@@ -34,22 +37,31 @@ fn is_plain(block: &[u8; BLOCK]) -> bool {
 /// none.
 #[inline]
 pub(super) fn plain_until(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>())
-        && is_plain(block)
-    {
-        at += BLOCK;
-    }
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+    // Most strings are short: blocks would only be looked at twice.
+    for _ in 0..SHORT {
+        let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else { break };
         let special = special_bytes(u64::from_le_bytes(*chunk));
         if special != 0 {
             return at + special.trailing_zeros() as usize / 8;
         }
         at += 8;
     }
-    while bytes.get(at).is_some_and(|&byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-        at += 1;
+    plain_long_until(bytes, at)
+}
+
+/// The same for what is long, or near the end of the text.
+#[inline(never)]
+fn plain_long_until(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>())
+        && is_plain(block)
+    {
+        at += BLOCK;
     }
-    at
+    let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    bytes
+        .get(at..)
+        .and_then(|rest| rest.iter().position(|&byte| special(byte)))
+        .map_or(bytes.len(), |ahead| at + ahead)
 }
 
 /// A string holds half of a surrogate pair, which no text can.
