@@ -14,6 +14,7 @@ mod fill;
 mod health;
 mod json;
 mod kind;
+mod lead;
 mod lean;
 mod priority;
 mod raw_event;
@@ -48,3 +49,6 @@ pub const PROTOCOL: u64 = 2;
 /// The extensions that this router has, by the names `hello` lists, sorted.
 pub const FEATURES: &[&str] =
     &["batch", "expiry", "gap", "groups", "lean", "receipt", "request_id", "several_levels", "targets"];
+
+#[cfg(test)]
+mod tests;

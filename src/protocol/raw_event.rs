@@ -3,8 +3,9 @@
 
 use super::{
     Priority, check,
-    fields::{Field, Lead, Rule},
+    fields::{Field, Rule},
     json::{Kind, Scanner, Span, Syntax},
+    lead::Lead,
     runs::{Run, bit},
     time,
 };

@@ -71,12 +71,13 @@ pub(super) fn is_usual(json: &[u8]) -> bool {
 #[inline(always)]
 fn has_form(word: [u8; 8], form: [u8; 8]) -> bool {
     const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    const SIX: u64 = 0x0606_0606_0606_0606;
     let digits = u64::from_le_bytes(form.map(|byte| if byte == b'0' { 0xff } else { 0 }));
     let (word, form) = (u64::from_le_bytes(word), u64::from_le_bytes(form));
     // `0` to `9` are 0x30 to 0x39: the high half is right, and still is when 6 is added. A carry into the next
     // byte comes only from a byte whose high half was wrong.
     let wrong = (word ^ form) & (!digits | HIGH);
-    let too_high = (word.wrapping_add(digits & (HIGH >> 4) / 15 * 6) ^ form) & digits & HIGH;
+    let too_high = (word.wrapping_add(digits & SIX) ^ form) & digits & HIGH;
     wrong | too_high == 0
 }
 
