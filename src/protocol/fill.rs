@@ -14,7 +14,7 @@ use super::{
     raw_event::RawEvent,
     runs::Run,
     strings::{plain_until, unescape},
-    time, write,
+    write,
 };
 
 /// What fills in for what a publisher left out. The protocol has no clock and no randomness of its own.
@@ -140,10 +140,13 @@ fn rebuilt<F: Fill>(made: &mut Event, text: &str, raw: &RawEvent, topic: Span, f
         let start = out.len();
         match (field, raw.get(field)) {
             (Field::Metadata, _) => metadata(&mut out, text, raw, &mut now, fill),
-            (Field::Type, _) => quote(&mut out, made.kind.as_str()),
+            (Field::Type, _) => quote_plain(&mut out, made.kind.as_str()),
             (_, Some(given)) => out.push_str(given.of(text)),
             (Field::Id, None) => {
-                quote(&mut out, fill.new_id().hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
+                quote_plain(
+                    &mut out,
+                    fill.new_id().hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()),
+                );
             }
             (Field::Topic, None) => out.push_str(topic.of(text)),
             (Field::Source, None) => quote(&mut out, fill.client_id()),
@@ -190,23 +193,31 @@ fn defaults(out: &mut String, field: Field, raw: &RawEvent) -> bool {
     }
 }
 
-/// The present as it is written; the same for all fields of one event.
-type Present = [u8; time::WRITTEN];
+/// Where the present was written first; it is the same for all fields of one event.
+type Present = std::ops::Range<usize>;
 
 /// Appends the present as a JSON string.
 fn present<F: Fill>(out: &mut String, now: &mut Option<Present>, fill: &mut F) {
-    let now = now.get_or_insert_with(|| fill.now().written());
+    if let Some(now) = now {
+        out.extend_from_within(now.clone());
+        return;
+    }
+    let start = out.len();
+    quote_plain(out, std::str::from_utf8(&fill.now().written()).unwrap_or_default());
+    *now = Some(start..out.len());
+}
+
+/// Appends a text that holds nothing to escape as a JSON string.
+fn quote_plain(out: &mut String, text: &str) {
     out.push('"');
-    out.push_str(std::str::from_utf8(now).unwrap_or_default());
+    out.push_str(text);
     out.push('"');
 }
 
 /// Appends a text as a JSON string.
 fn quote(out: &mut String, text: &str) {
     if plain_until(text.as_bytes(), 0) == text.len() {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
+        quote_plain(out, text);
     } else {
         let mut quoted = Vec::new();
         write::string(&mut quoted, text);

@@ -24,6 +24,10 @@ pub(super) struct RawEvent {
     found: u32,
     /// A bit for each field that is a string with escapes.
     escaped: u32,
+    /// A bit for each field that was found to hold its default without being looked at by itself.
+    default: u32,
+    /// The fields do not stand in the order of the protocol's table.
+    shuffled: bool,
 }
 
 impl RawEvent {
@@ -43,6 +47,18 @@ impl RawEvent {
     #[inline]
     pub fn is_escaped(&self, field: Field) -> bool {
         self.escaped & bit(field) != 0
+    }
+
+    /// Whether a field was found to hold its default; others may, too.
+    #[inline]
+    pub fn is_default(&self, field: Field) -> bool {
+        self.default & bit(field) != 0
+    }
+
+    /// Whether the fields stand in another order than the protocol's table has.
+    #[inline]
+    pub fn is_shuffled(&self) -> bool {
+        self.shuffled
     }
 
     /// Whether none of these fields, by their bits, is there.
@@ -103,7 +119,10 @@ impl RawEvent {
                     let key = scanner.name(at)?;
                     at = key.value;
                     match check::find(METADATA, scanner, key.name) {
-                        Some(field) => field,
+                        Some(field) => {
+                            self.shuffled |= field.place() < next;
+                            field
+                        }
                         None => {
                             self.note(|| check::unknown_key(METADATA, scanner, key.name));
                             at = scanner.value(at, depth)?.after();
@@ -128,6 +147,7 @@ impl RawEvent {
                 && self.found & run.bits == 0
             {
                 self.found |= run.bits;
+                self.default |= run.bits;
                 run.place(at, &mut self.spans);
                 at += run.text.len();
                 next = leads.len();

@@ -96,10 +96,11 @@ pub(super) fn is_date_time(text: &str) -> bool {
 /// Whether the calendar has this date and the day this time, all of whose digits are digits.
 #[inline]
 fn exists(head: &[u8; HEAD]) -> bool {
-    let year = u16::from(pair(&head[0..])) * 100 + u16::from(pair(&head[2..]));
     let (month, day) = (pair(&head[5..]), pair(&head[8..]));
     let (hour, minute, second) = (pair(&head[11..]), pair(&head[14..]), pair(&head[17..]));
-    (1..=days_in_month(year, month)).contains(&day) && hour < 24 && minute < 60 && second < 60
+    // Every month has 28 days; only the others need the calendar.
+    let is_date = (1..=12).contains(&month) && day >= 1 && (day <= 28 || day <= days_in_month(head, month));
+    is_date && hour < 24 && minute < 60 && second < 60
 }
 
 /// The number that two digits are; 255, which is none, if there are not two bytes.
@@ -111,14 +112,14 @@ fn pair(digits: &[u8]) -> u8 {
     }
 }
 
-/// 0 for a month that does not exist.
-fn days_in_month(year: u16, month: u8) -> u8 {
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+#[cold]
+fn days_in_month(head: &[u8; HEAD], month: u8) -> u8 {
+    let (century, year) = (pair(&head[0..]), pair(&head[2..]));
+    let leap = if year == 0 { century.is_multiple_of(4) } else { year.is_multiple_of(4) };
     match month {
         2 => 28 + u8::from(leap),
         4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => 0,
+        _ => 31,
     }
 }
 
