@@ -4,7 +4,7 @@
 use super::{
     Priority, check,
     fields::{Field, Rule},
-    json::{Kind, Scanner, Span, Syntax},
+    json::{Kind, Next, Scanner, Span, Syntax},
     lead::Lead,
     runs::{Run, bit},
     time,
@@ -105,8 +105,8 @@ impl RawEvent {
         let (mut first, mut next) = (true, 0);
         loop {
             at = match scanner.member(at, first)? {
-                Ok(at) => at,
-                Err(end) => return Ok(end),
+                Next::One(at) => at,
+                Next::End(end) => return Ok(end),
             };
             first = false;
             // Most clients write all fields in one order; a guess that comes true saves looking for the key's end.
@@ -220,8 +220,8 @@ impl RawEvent {
         let (mut at, mut first) = (at, true);
         loop {
             let key = match scanner.key(at, first)? {
-                Ok(key) => key,
-                Err(end) => return Ok(end),
+                Next::One(key) => key,
+                Next::End(end) => return Ok(end),
             };
             first = false;
             let value = scanner.whole(key.value, depth)?;

@@ -212,4 +212,23 @@ mod tests {
             assert!(!is_usual(format!("\"{text}\"").as_bytes()), "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn the_calendar_agrees_with_jiffs(year in 1..9999_i16, month in 0..14_i8, day in 0..33_i8, hour in 0..26_i8, minute in 0..62_i8, second in 0..62_i8) {
+            let exists = second < 60 && jiff::civil::DateTime::new(year, month, day, hour, minute, second, 0).is_ok();
+            let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.000000+00:00");
+            proptest::prop_assert_eq!(is_date_time(&text), exists, "{}", text);
+            proptest::prop_assert_eq!(is_usual(format!("\"{text}\"").as_bytes()), exists);
+        }
+
+        #[test]
+        fn the_quick_look_and_the_thorough_one_agree(at in 0..WRITTEN, byte in 0..128_u8) {
+            let mut text = Time::from_micros(1_769_860_800_123_456).written();
+            text[at] = byte;
+            let text = std::str::from_utf8(&text).unwrap();
+            let other_form = is_date_time(text) && ((at == 10 && byte == b' ') || (at == 26 && byte == b'-'));
+            proptest::prop_assert_eq!(is_usual(format!("\"{text}\"").as_bytes()), is_date_time(text) && !other_form, "{}", text);
+        }
+    }
 }
