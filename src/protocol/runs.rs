@@ -9,7 +9,7 @@ const MOST: usize = 8;
 /// Some of an event's fields in a row, each with a comma in front and its default as its value.
 pub(super) struct Run {
     pub text: &'static str,
-    /// The fields, by their bits in [`bits`].
+    /// The fields, by their bits ([`bit`]).
     pub bits: u32,
     first: usize,
     count: usize,

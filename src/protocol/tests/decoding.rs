@@ -46,8 +46,8 @@ fn wrong_wishes_are_refused() {
 #[test]
 fn a_publish_without_an_event_is_refused() {
     assert_eq!(refused(r#"{"type":"publish"}"#).error.text, "Failed to publish event: `event` is missing");
-    assert_eq!(problem("[]"), "`event` must be an object, got an array");
-    assert_eq!(problem("null"), "`event` must be an object, got null");
+    assert_eq!(problem("[]"), "`event` must be an object; got an array");
+    assert_eq!(problem("null"), "`event` must be an object; got null");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_batch_has_a_result_for_each_event() {
     let prefix = "Failed to publish event: ";
     assert_eq!(results[0], Ok("a"));
     assert_eq!(results[1].unwrap_err(), format!("{prefix}`topic` must not be empty"));
-    assert_eq!(results[2].unwrap_err(), format!("{prefix}`event` must be an object, got a number"));
+    assert_eq!(results[2].unwrap_err(), format!("{prefix}`event` must be an object; got a number"));
     assert_eq!(results[3], Ok("b"));
     let Request::PublishBatch(batch) = request(r#"{"type":"publish_batch","events":[ ]}"#) else {
         panic!("no batch")
