@@ -1,4 +1,7 @@
 //! `bystanders`: whether a delivery costs more when thousands of clients are connected and do nothing.
+//!
+//! The peers and the ceiling stand beside it, since the ceiling does no work at all for a client that
+//! is silent: growth there is not the server's program.
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -16,7 +19,7 @@ pub struct Options {
     #[command(flatten)]
     commands: Commands,
     /// Targets, comma-separated
-    #[arg(long, value_delimiter = ',', default_value = "gadugi,nats-ws")]
+    #[arg(long, value_delimiter = ',', default_value = "gadugi,ceiling,nats-ws")]
     targets: Vec<Target>,
     /// Clients that only wait, with one subscription each
     #[arg(long, default_value_t = 5000)]

@@ -23,8 +23,6 @@ const URGENT: u16 = 1;
 const BURST: u64 = 250;
 /// How often the slow subscriber takes its share.
 const TURN: Duration = Duration::from_millis(5);
-/// An urgent event that takes longer was lost.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// At the end, when nothing is held back any more: the silence after which nothing will come.
 const SILENCE: Duration = Duration::from_secs(3);
 
@@ -38,6 +36,13 @@ pub struct Jam {
     pub pace: u32,
     pub probes: usize,
     pub payload: usize,
+}
+
+impl Jam {
+    /// An urgent event that takes longer was lost: twice the time that the whole jam needs, and some.
+    fn patience(&self) -> Duration {
+        Duration::from_secs_f64(10.0 + 2.0 * self.low as f64 / f64::from(self.pace.max(1)))
+    }
 }
 
 pub struct Jammed {
@@ -169,9 +174,10 @@ impl Run<'_> {
         }
         let (low, bytes) = (self.taken.low.load(Relaxed), self.taken.bytes.load(Relaxed));
         let kernel_bytes = bytes_under_way(self.jam.address, self.subscriber)?;
-        let arrival = timeout(PATIENCE, self.arrivals.recv())
+        let patience = self.jam.patience();
+        let arrival = timeout(patience, self.arrivals.recv())
             .await
-            .with_context(|| format!("did not arrive within {} s", PATIENCE.as_secs()))?
+            .with_context(|| format!("did not arrive within {:.0} s", patience.as_secs_f64()))?
             .context("the subscriber's connection has ended")?;
         if arrival.number != number {
             bail!("number {} arrived instead", arrival.number + 1);

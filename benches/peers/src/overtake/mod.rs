@@ -138,7 +138,7 @@ fn print(options: &Options, all: &[Measured]) {
             let start = format!("| {} | {}", measured.target.name(), buffer_name(buffer));
             match slow {
                 Ok(jammed) => println!("{start} | {} | {fast} |", slow_cells(jammed)),
-                Err(error) => println!("{start} | **FAILED** | | | | | | {fast} |\n\n- {error:#}\n"),
+                Err(_) => println!("{start} | **FAILED** | | | | | | {fast} |"),
             }
         }
     }
@@ -153,7 +153,9 @@ fn slow_cells(jammed: &Jammed) -> String {
         Spread::of(jammed.probes.iter().map(pick).collect())
             .map_or("-".into(), |spread| format!("{:.0} / {:.0}", spread.median, spread.high))
     };
-    let fewest = jammed.probes.iter().map(|probe| probe.waiting).min().unwrap_or(0);
+    // What never arrived was shed, and did not wait.
+    let missing = (jammed.sent - jammed.refused).saturating_sub(jammed.received);
+    let fewest = jammed.probes.iter().map(|probe| probe.waiting.saturating_sub(missing)).min().unwrap_or(0);
     [
         jammed.probes.len().to_string(),
         fewest.to_string(),
@@ -174,12 +176,14 @@ fn fast_cells(fast: &Result<Outcome>) -> String {
 
 fn notes(measured: &Measured) {
     let target = measured.target.name();
-    for jammed in measured.slow.iter().flatten() {
-        if jammed.refused > 0 || jammed.received != jammed.sent {
-            println!(
+    for slow in &measured.slow {
+        match slow {
+            Ok(jammed) if jammed.refused > 0 || jammed.received != jammed.sent => println!(
                 "- doubtful: {target}: {} LOW events published, {} refused, {} received",
                 jammed.sent, jammed.refused, jammed.received
-            );
+            ),
+            Ok(_) => {}
+            Err(error) => println!("- **FAILED: {target}, slow subscriber**: {error:#}"),
         }
     }
     match &measured.fast {
