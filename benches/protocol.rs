@@ -87,6 +87,43 @@ fn decode_sparse_event(bencher: Bencher<'_, '_>) {
     decoding(bencher, &sparse());
 }
 
+/// No field holds its default, so that none is guessed.
+#[divan::bench]
+fn decode_event_without_defaults(bencher: Bencher<'_, '_>) {
+    let text = complete(COMPACT)
+        .replace("\"correlation_id\":null", "\"correlation_id\":\"4e1f8a52\"")
+        .replace("\"trace_id\":null", "\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"")
+        .replace("\"tags\":{}", "\"tags\":{\"team\":\"blue\"}")
+        .replace("\"version\":\"1.0\"", "\"version\":\"1.1\"")
+        .replace("\"target\":null", "\"target\":\"someone\"");
+    decoding(bencher, &text);
+}
+
+/// As a language whose maps have no order writes it: `type` last, the fields anywhere.
+#[divan::bench]
+fn decode_event_in_another_order(bencher: Bencher<'_, '_>) {
+    let text = complete(COMPACT);
+    let Ok(serde_json::Value::Object(message)) = serde_json::from_str(&text) else { panic!("{text}") };
+    let fields = message["event"].as_object().into_iter().flatten().rev();
+    let fields: Vec<_> = fields.map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    decoding(bencher, &format!("{{\"event\":{{{}}},\"type\":\"publish\"}}", fields.join(",")));
+}
+
+/// A payload of many small values instead of one long string.
+#[divan::bench]
+fn decode_event_with_nested_payload(bencher: Bencher<'_, '_>) {
+    let item = "{\"step\":12,\"ok\":true,\"name\":\"lint\",\"took\":0.25},";
+    let payload = format!("\"data\":[{}null]", item.repeat(5));
+    let text = complete(COMPACT).replace(&format!("\"data\":\"{}\"", "x".repeat(239)), &payload);
+    decoding(bencher, &text);
+}
+
+#[divan::bench]
+fn decode_batch_of_ten_sparse_events(bencher: Bencher<'_, '_>) {
+    let events = ["{\"type\":\"task.progress\",\"payload\":{\"done\":7}}"; 10].join(",");
+    decoding(bencher, &format!("{{\"type\":\"publish_batch\",\"events\":[{events}]}}"));
+}
+
 #[divan::bench]
 fn decode_ping(bencher: Bencher<'_, '_>) {
     decoding(bencher, r#"{"type":"ping"}"#);

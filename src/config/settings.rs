@@ -20,9 +20,10 @@ pub enum SlowConsumer {
 const SLOW_CONSUMER: Choice<SlowConsumer> =
     Choice(&[("evict", SlowConsumer::Evict), ("disconnect", SlowConsumer::Disconnect)]);
 
-const KIB: u64 = 1024;
+/// Room for the shortest messages there are. Sizes this small serve only tests.
+const SMALLEST: u64 = 64;
 const GIB: u64 = 1024 * 1024 * 1024;
-const SHORTEST: Duration = Duration::from_millis(100);
+const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(3600);
 
 settings! {
@@ -48,7 +49,7 @@ settings! {
     /// Bounds that keep one client from harming the others.
     [limits] pub struct Limits {
         /// The largest message taken from a client, in bytes, all its fragments together.
-        max_message_size: usize = 10_000_000, size(KIB, GIB);
+        max_message_size: usize = 10_000_000, size(SMALLEST, GIB);
         /// How long a client may take for the WebSocket handshake.
         handshake_timeout: Duration = Duration::from_secs(10), duration(SHORTEST, LONGEST);
         /// How often each client gets a ping.
@@ -60,7 +61,7 @@ settings! {
         /// How many events may wait for one subscriber.
         outbox_events: usize = 10_000, whole(1, 10_000_000);
         /// How many bytes of events may wait for one subscriber.
-        outbox_size: usize = 16 * 1024 * 1024, size(KIB, GIB);
+        outbox_size: usize = 16 * 1024 * 1024, size(SMALLEST, GIB);
         /// What happens when those two do not suffice: "evict" drops the subscriber's least important, newest
         /// events, "disconnect" closes its connection.
         slow_consumer: SlowConsumer = SlowConsumer::Evict, SLOW_CONSUMER;

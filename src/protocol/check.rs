@@ -69,7 +69,7 @@ fn find_escaped(metadata: bool, scanner: Scanner<'_>, key: Value) -> Option<Fiel
 /// `event` is not even an object.
 #[cold]
 pub(super) fn not_an_object(kind: Kind) -> String {
-    format!("`event` must be an object, got {}", kind.described())
+    format!("`event` must be an object; got {}", kind.described())
 }
 
 /// A field came twice, and nobody can say which one is meant.

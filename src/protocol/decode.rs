@@ -1,14 +1,13 @@
-//! A client's message, read in one pass over its text. Keys come in any order, so the pass notes where everything
-//! stands and only afterwards, when `type` is known, decides what it means.
+//! What a client's message means, by its `type`. Where everything stands in it, `message` has found out.
 
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
     ErrorCode, Event, Fill, Hello, Incoming, MAX_BATCH, MAX_CLIENT_NAME, MAX_REQUEST_ID, Publish,
-    PublishBatch, PublishOptions, Receipt, Refused, Request, WireError, check, fill,
-    json::{Kind, Scanner, Syntax, Value},
+    PublishBatch, PublishOptions, Receipt, Refused, Request, Subscription, WireError, check, fill,
+    json::{Kind, Next, Scanner, Syntax, Value},
+    message::{Message, not_json},
     raw_event::RawEvent,
-    strings::unescape,
     subscription,
 };
 
@@ -17,94 +16,14 @@ use super::{
 /// # Errors
 /// If the text is no JSON, no object, or not what its `type` asks for.
 pub fn decode<'a, F: Fill>(text: &'a str, fill: &mut F) -> Result<Incoming<'a>, Refused> {
-    let mut message = Message { text, ..Message::default() };
+    let mut message = Message::new(text);
     match message.read().and_then(|()| message.request(fill)) {
         Ok(request) => Ok(Incoming { request, request_id: message.request_id_json() }),
         Err(error) => Err(Refused { error, request_id: message.request_id_json().map(String::from) }),
     }
 }
 
-/// Where everything stands.
-#[derive(Default)]
-struct Message<'a> {
-    text: &'a str,
-    event: RawEvent,
-    has_event: bool,
-    kind: Option<Value>,
-    events: Option<Value>,
-    subscription: Option<Value>,
-    subscription_id: Option<Value>,
-    request_id: Option<Value>,
-    echo: Option<Value>,
-    ttl_ms: Option<Value>,
-    receipt: Option<Value>,
-    protocol: Option<Value>,
-    client: Option<Value>,
-    lean: Option<Value>,
-    /// A key that came twice.
-    twice: Option<&'static str>,
-}
-
 impl<'a> Message<'a> {
-    fn read(&mut self) -> Result<(), WireError> {
-        let scanner = Scanner::new(self.text).map_err(not_json)?;
-        let at = scanner.skip(0);
-        if scanner.byte(at) != b'{' {
-            scanner.value(at, 0).and_then(|end| scanner.finish(end.after())).map_err(not_json)?;
-            return Err(WireError::new(ErrorCode::InvalidJson, "Invalid JSON: expected an object"));
-        }
-        self.members(scanner, at + 1).and_then(|end| scanner.finish(end)).map_err(not_json)
-    }
-
-    fn members(&mut self, scanner: Scanner<'a>, mut at: usize) -> Result<usize, Syntax> {
-        let mut first = true;
-        loop {
-            let key = match scanner.key(at, first)? {
-                Ok(key) => key,
-                Err(end) => return Ok(end),
-            };
-            first = false;
-            let name = scanner.str(key.name.span.inner());
-            at = if key.name.escaped {
-                self.member(&unescape(name).unwrap_or_default(), scanner, key.value)?
-            } else {
-                self.member(name, scanner, key.value)?
-            };
-        }
-    }
-
-    /// Takes a member's value and comes back with its end.
-    #[inline]
-    fn member(&mut self, name: &str, scanner: Scanner<'a>, at: usize) -> Result<usize, Syntax> {
-        if name == "event" {
-            if !self.has_event {
-                self.has_event = true;
-                return self.event.scan(scanner, at, 1);
-            }
-            self.twice = Some("event");
-        }
-        let value = scanner.whole(at, 1)?;
-        let end = value.span.end as usize;
-        let (name, slot) = match name {
-            "type" => ("type", &mut self.kind),
-            "events" => ("events", &mut self.events),
-            "subscription" => ("subscription", &mut self.subscription),
-            "subscription_id" => ("subscription_id", &mut self.subscription_id),
-            "request_id" => ("request_id", &mut self.request_id),
-            "echo" => ("echo", &mut self.echo),
-            "ttl_ms" => ("ttl_ms", &mut self.ttl_ms),
-            "receipt" => ("receipt", &mut self.receipt),
-            "protocol" => ("protocol", &mut self.protocol),
-            "client" => ("client", &mut self.client),
-            "lean" => ("lean", &mut self.lean),
-            _ => return Ok(end),
-        };
-        if slot.replace(value).is_some() {
-            self.twice = Some(name);
-        }
-        Ok(end)
-    }
-
     /// Decides by `type`.
     fn request<F: Fill>(&self, fill: &mut F) -> Result<Request<'a>, WireError> {
         let kind = self.kind()?;
@@ -184,7 +103,7 @@ impl<'a> Message<'a> {
     fn count(&self, list: Value) -> Result<usize, Syntax> {
         let scanner = Scanner::new(self.text)?;
         let (mut at, mut count) = (list.span.start as usize + 1, 0);
-        while let Ok(start) = scanner.element(at, count == 0)? {
+        while let Next::One(start) = scanner.element(at, count == 0)? {
             at = scanner.value(start, 2)?.after();
             count += 1;
         }
@@ -200,7 +119,7 @@ impl<'a> Message<'a> {
         let mut events = Vec::with_capacity(count);
         let scanner = Scanner::new(self.text)?;
         let mut at = list.span.start as usize + 1;
-        while let Ok(start) = scanner.element(at, events.is_empty())? {
+        while let Next::One(start) = scanner.element(at, events.is_empty())? {
             let mut raw = RawEvent::default();
             at = raw.scan(scanner, start, 2)?;
             events.push(fill::event(self.text, &raw, fill));
@@ -237,7 +156,7 @@ impl<'a> Message<'a> {
         Ok(PublishOptions { ttl_ms, receipt })
     }
 
-    fn subscribe(&self) -> Result<subscription::Subscription, WireError> {
+    fn subscribe(&self) -> Result<Subscription, WireError> {
         let wanted = match self.subscription {
             Some(value) => subscription::parse(self.text, value),
             None => Err("`subscription` is missing".into()),
@@ -276,30 +195,11 @@ impl<'a> Message<'a> {
         };
         Ok(Hello { protocol: version, client, lean })
     }
-
-    /// A string's text; `None` if the value is none, or none that has a text.
-    fn string(&self, value: Value) -> Option<Cow<'a, str>> {
-        let inner = || value.span.inner().of(self.text);
-        match value.kind {
-            Kind::String if value.escaped => unescape(inner()).ok(),
-            Kind::String => Some(Cow::Borrowed(inner())),
-            _ => None,
-        }
-    }
-
-    fn got(&self, value: Value) -> String {
-        check::got(value.kind, value.span.of(self.text))
-    }
 }
 
 /// A wish that is null is none.
 fn given(value: Option<Value>) -> Option<Value> {
     value.filter(|value| value.kind != Kind::Null)
-}
-
-#[cold]
-fn not_json(problem: Syntax) -> WireError {
-    WireError::new(ErrorCode::InvalidJson, format!("Invalid JSON: {problem}"))
 }
 
 #[cold]

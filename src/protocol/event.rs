@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use super::{EventType, Priority, json::Span, lean};
 
-/// An event, checked and complete. It is made by [`decode`](super::decode), never changes and is used as
+/// An event, checked and complete. It is made by [`decode`](super::decode()), never changes and is used as
 /// `Arc<Event>`.
 #[derive(Debug)]
 pub struct Event {

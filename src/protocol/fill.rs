@@ -12,6 +12,7 @@ use super::{
     fields::Field,
     json::Span,
     raw_event::RawEvent,
+    runs::Run,
     strings::{plain_until, unescape},
     write,
 };
@@ -139,22 +140,26 @@ fn rebuilt<F: Fill>(made: &mut Event, text: &str, raw: &RawEvent, topic: Span, f
         let start = out.len();
         match (field, raw.get(field)) {
             (Field::Metadata, _) => metadata(&mut out, text, raw, &mut now, fill),
-            (Field::Type, _) => quote(&mut out, made.kind.as_str()),
+            (Field::Type, _) => quote_plain(&mut out, made.kind.as_str()),
             (_, Some(given)) => out.push_str(given.of(text)),
             (Field::Id, None) => {
-                quote(&mut out, fill.new_id().hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()))
+                quote_plain(
+                    &mut out,
+                    fill.new_id().hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()),
+                );
             }
             (Field::Topic, None) => out.push_str(topic.of(text)),
             (Field::Source, None) => quote(&mut out, fill.client_id()),
             (Field::Timestamp, None) => present(&mut out, &mut now, fill),
             (_, None) => out.push_str(field.default().unwrap_or("null")),
         }
-        let span = Span { start: start as u32, end: out.len() as u32 };
+        let span = Span::new(start, out.len());
         match field {
             Field::Id => made.id = span,
             Field::Topic => made.topic = span,
             Field::Source => made.source = span,
             Field::Target => made.target = span,
+            _ if defaults(&mut out, field, raw) => break,
             _ => {}
         }
     }
@@ -162,7 +167,7 @@ fn rebuilt<F: Fill>(made: &mut Event, text: &str, raw: &RawEvent, topic: Span, f
     made.full = out.into_boxed_str();
 }
 
-fn metadata<F: Fill>(out: &mut String, text: &str, raw: &RawEvent, now: &mut Option<Time>, fill: &mut F) {
+fn metadata<F: Fill>(out: &mut String, text: &str, raw: &RawEvent, now: &mut Option<Present>, fill: &mut F) {
     for field in Field::OF_METADATA {
         out.push_str(field.lead());
         match raw.get(field) {
@@ -170,22 +175,49 @@ fn metadata<F: Fill>(out: &mut String, text: &str, raw: &RawEvent, now: &mut Opt
             None if field == Field::CreatedAt => present(out, now, fill),
             None => out.push_str(field.default().unwrap_or("null")),
         }
+        if defaults(out, field, raw) {
+            break;
+        }
     }
     out.push('}');
 }
 
-/// Appends the present as a JSON string; the same for all fields of one event.
-fn present<F: Fill>(out: &mut String, now: &mut Option<Time>, fill: &mut F) {
-    let now = now.get_or_insert_with(|| fill.now()).written();
-    quote(out, std::str::from_utf8(&now).unwrap_or_default());
+/// Appends all fields that come after this one, if none of them was given.
+fn defaults(out: &mut String, field: Field, raw: &RawEvent) -> bool {
+    match Run::after(field) {
+        Some(run) if raw.has_none_of(run.bits) => {
+            out.push_str(run.text);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Where the present was written first; it is the same for all fields of one event.
+type Present = std::ops::Range<usize>;
+
+/// Appends the present as a JSON string.
+fn present<F: Fill>(out: &mut String, now: &mut Option<Present>, fill: &mut F) {
+    if let Some(now) = now {
+        out.extend_from_within(now.clone());
+        return;
+    }
+    let start = out.len();
+    quote_plain(out, std::str::from_utf8(&fill.now().written()).unwrap_or_default());
+    *now = Some(start..out.len());
+}
+
+/// Appends a text that holds nothing to escape as a JSON string.
+fn quote_plain(out: &mut String, text: &str) {
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
 }
 
 /// Appends a text as a JSON string.
 fn quote(out: &mut String, text: &str) {
     if plain_until(text.as_bytes(), 0) == text.len() {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
+        quote_plain(out, text);
     } else {
         let mut quoted = Vec::new();
         write::string(&mut quoted, text);

@@ -10,7 +10,7 @@ mod tests;
 mod value;
 
 pub(super) use syntax::{Fault, Syntax};
-pub(super) use value::{End, Key, Kind, Span, Value};
+pub(super) use value::{End, Key, Kind, Next, Span, Value};
 
 use super::strings;
 
@@ -68,23 +68,23 @@ impl<'a> Scanner<'a> {
         at
     }
 
-    /// The next key of an object, from behind its `{` or a value on; `None` at its end, with the place behind it.
+    /// The next key of an object, from behind its `{` or a value on.
     #[inline(always)]
-    pub fn key(self, at: usize, first: bool) -> Result<Result<Key, usize>, Syntax> {
+    pub fn key(self, at: usize, first: bool) -> Result<Next<Key>, Syntax> {
         match self.member(at, first)? {
-            Ok(at) => self.name(at).map(Ok),
-            Err(end) => Ok(Err(end)),
+            Next::One(at) => self.name(at).map(Next::One),
+            Next::End(end) => Ok(Next::End(end)),
         }
     }
 
-    /// Where the next key of an object has to begin; as an `Err` the place behind the object's end.
+    /// Where the next key of an object has to begin, from behind its `{` or a value on.
     #[inline(always)]
-    pub fn member(self, at: usize, first: bool) -> Result<Result<usize, usize>, Syntax> {
+    pub fn member(self, at: usize, first: bool) -> Result<Next<usize>, Syntax> {
         let at = self.skip(at);
         match self.byte(at) {
-            b'}' => Ok(Err(at + 1)),
-            _ if first => Ok(Ok(at)),
-            b',' => Ok(Ok(self.skip(at + 1))),
+            b'}' => Ok(Next::End(at + 1)),
+            _ if first => Ok(Next::One(at)),
+            b',' => Ok(Next::One(self.skip(at + 1))),
             _ => fault(Fault::CommaOrBrace, at),
         }
     }
@@ -104,14 +104,13 @@ impl<'a> Scanner<'a> {
         Ok(Key { name, value: self.skip(colon + 1) })
     }
 
-    /// Where the next element of an array begins, from behind its `[` or a value on; as an `Err` the place behind
-    /// the array's end.
-    pub fn element(self, at: usize, first: bool) -> Result<Result<usize, usize>, Syntax> {
+    /// Where the next element of an array has to begin, from behind its `[` or a value on.
+    pub fn element(self, at: usize, first: bool) -> Result<Next<usize>, Syntax> {
         let at = self.skip(at);
         match self.byte(at) {
-            b']' => Ok(Err(at + 1)),
-            _ if first => Ok(Ok(at)),
-            b',' => Ok(Ok(self.skip(at + 1))),
+            b']' => Ok(Next::End(at + 1)),
+            _ if first => Ok(Next::One(at)),
+            b',' => Ok(Next::One(self.skip(at + 1))),
             _ => fault(Fault::CommaOrBracket, at),
         }
     }

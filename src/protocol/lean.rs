@@ -14,11 +14,10 @@ pub(super) fn lean(full: &str) -> Box<str> {
     let mut out = String::with_capacity(full.len());
     out.push('{');
     for field in in_order(&raw, Field::OF_EVENT) {
-        let json = raw.get(field).unwrap_or_default().of(full);
         if field == Field::Metadata {
             metadata(&mut out, full, &raw);
         } else {
-            member(&mut out, field, json);
+            member(&mut out, full, &raw, field);
         }
     }
     out.push('}');
@@ -31,7 +30,7 @@ fn metadata(out: &mut String, full: &str, raw: &RawEvent) {
     out.push('{');
     let empty = out.len();
     for field in in_order(raw, Field::OF_METADATA) {
-        member(out, field, raw.get(field).unwrap_or_default().of(full));
+        member(out, full, raw, field);
     }
     if out.len() == empty {
         out.truncate(before);
@@ -42,12 +41,18 @@ fn metadata(out: &mut String, full: &str, raw: &RawEvent) {
 
 /// Fields in the order in which they stand in the event.
 fn in_order<const N: usize>(raw: &RawEvent, mut fields: [Field; N]) -> [Field; N] {
-    fields.sort_unstable_by_key(|field| raw.get(*field).unwrap_or_default().start);
+    if raw.is_shuffled() {
+        fields.sort_unstable_by_key(|field| raw.get(*field).unwrap_or_default().start);
+    }
     fields
 }
 
 /// Appends a field, unless it holds what it holds by default.
-fn member(out: &mut String, field: Field, json: &str) {
+fn member(out: &mut String, full: &str, raw: &RawEvent, field: Field) {
+    if raw.is_default(field) {
+        return;
+    }
+    let json = raw.get(field).unwrap_or_default().of(full);
     if !field.default().is_some_and(|default| is(json, default)) {
         name(out, field);
         out.push_str(json);
@@ -66,6 +71,7 @@ fn name(out: &mut String, field: Field) {
 fn is(json: &str, default: &str) -> bool {
     json == default
         || (default == "{}"
+            && json.len() > 2
             && json
                 .strip_prefix('{')
                 .and_then(|rest| rest.strip_suffix('}'))

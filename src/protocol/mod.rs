@@ -1,7 +1,7 @@
 //! The wire: events, topics and patterns, messages both ways, error codes. No I/O, no clock, no randomness of
 //! its own: what a default needs comes from the caller ([`Fill`]).
 //!
-//! A message goes through here in this order: [`decode`] reads its JSON in one pass over borrowed bytes, an
+//! A message goes through here in this order: [`decode()`] reads its JSON in one pass over borrowed bytes, an
 //! event in it is checked and becomes an [`Event`], and a [`reply::Reply`] or a [`delivery`] goes out.
 
 mod check;
@@ -14,11 +14,14 @@ mod fill;
 mod health;
 mod json;
 mod kind;
+mod lead;
 mod lean;
+mod message;
 mod priority;
 mod raw_event;
 pub mod reply;
 mod request;
+mod runs;
 mod strings;
 mod subscription;
 mod time;
@@ -47,3 +50,6 @@ pub const PROTOCOL: u64 = 2;
 /// The extensions that this router has, by the names `hello` lists, sorted.
 pub const FEATURES: &[&str] =
     &["batch", "expiry", "gap", "groups", "lean", "receipt", "request_id", "several_levels", "targets"];
+
+#[cfg(test)]
+mod tests;

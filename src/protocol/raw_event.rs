@@ -3,8 +3,10 @@
 
 use super::{
     Priority, check,
-    fields::{Field, Lead, Rule},
-    json::{Kind, Scanner, Span, Syntax},
+    fields::{Field, Rule},
+    json::{Kind, Next, Scanner, Span, Syntax},
+    lead::Lead,
+    runs::{Run, bit},
     time,
 };
 
@@ -22,6 +24,10 @@ pub(super) struct RawEvent {
     found: u32,
     /// A bit for each field that is a string with escapes.
     escaped: u32,
+    /// A bit for each field that was found to hold its default without being looked at by itself.
+    default: u32,
+    /// The fields do not stand in the order of the protocol's table.
+    shuffled: bool,
 }
 
 impl RawEvent {
@@ -41,6 +47,24 @@ impl RawEvent {
     #[inline]
     pub fn is_escaped(&self, field: Field) -> bool {
         self.escaped & bit(field) != 0
+    }
+
+    /// Whether a field was found to hold its default; others may, too.
+    #[inline]
+    pub fn is_default(&self, field: Field) -> bool {
+        self.default & bit(field) != 0
+    }
+
+    /// Whether the fields stand in another order than the protocol's table has.
+    #[inline]
+    pub fn is_shuffled(&self) -> bool {
+        self.shuffled
+    }
+
+    /// Whether none of these fields, by their bits, is there.
+    #[inline]
+    pub fn has_none_of(&self, bits: u32) -> bool {
+        self.found & bits == 0
     }
 
     /// Whether any string has escapes.
@@ -81,8 +105,8 @@ impl RawEvent {
         let (mut first, mut next) = (true, 0);
         loop {
             at = match scanner.member(at, first)? {
-                Ok(at) => at,
-                Err(end) => return Ok(end),
+                Next::One(at) => at,
+                Next::End(end) => return Ok(end),
             };
             first = false;
             // Most clients write all fields in one order; a guess that comes true saves looking for the key's end.
@@ -95,7 +119,10 @@ impl RawEvent {
                     let key = scanner.name(at)?;
                     at = key.value;
                     match check::find(METADATA, scanner, key.name) {
-                        Some(field) => field,
+                        Some(field) => {
+                            self.shuffled |= field.place() < next;
+                            field
+                        }
                         None => {
                             self.note(|| check::unknown_key(METADATA, scanner, key.name));
                             at = scanner.value(at, depth)?.after();
@@ -116,6 +143,15 @@ impl RawEvent {
             };
             self.found |= bit(field);
             self.spans[field as usize] = Span::new(start, at);
+            if let Some(run) = Run::follows(field, scanner.rest(at))
+                && self.found & run.bits == 0
+            {
+                self.found |= run.bits;
+                self.default |= run.bits;
+                run.place(at, &mut self.spans);
+                at += run.text.len();
+                next = leads.len();
+            }
         }
     }
 
@@ -184,8 +220,8 @@ impl RawEvent {
         let (mut at, mut first) = (at, true);
         loop {
             let key = match scanner.key(at, first)? {
-                Ok(key) => key,
-                Err(end) => return Ok(end),
+                Next::One(key) => key,
+                Next::End(end) => return Ok(end),
             };
             first = false;
             let value = scanner.whole(key.value, depth)?;
@@ -202,8 +238,4 @@ impl RawEvent {
             self.problem = Some(text());
         }
     }
-}
-
-const fn bit(field: Field) -> u32 {
-    1 << field as u32
 }

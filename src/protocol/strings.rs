@@ -11,38 +11,57 @@ const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(EACH) & !word & HIGH
 }
 
-/// Marks `"`, `\` and control characters among eight bytes; exact for the lowest mark.
-const fn special_bytes(word: u64) -> u64 {
-    let quote = zero_bytes(word ^ (EACH * b'"' as u64));
-    let backslash = zero_bytes(word ^ (EACH * b'\\' as u64));
+/// The first of eight bytes that is a `"`, a `\` or a control character.
+#[inline(always)]
+fn special_among(bytes: &[u8; 8]) -> Option<usize> {
+    let word = u64::from_le_bytes(*bytes);
+    let quote = zero_bytes(word ^ (EACH * u64::from(b'"')));
+    let backslash = zero_bytes(word ^ (EACH * u64::from(b'\\')));
     let control = word.wrapping_sub(EACH * 0x20) & !word & HIGH;
-    quote | backslash | control
+    let special = quote | backslash | control;
+    (special != 0).then(|| special.trailing_zeros() as usize / 8)
 }
 
-/// How many bytes a processor's vector registers take at once, where nothing more is known of the processor.
-const BLOCK: usize = 16;
+/// How many times eight bytes a string is looked at by before it counts as long.
+const SHORT: usize = 3;
 
-/// Whether none of these bytes is special. The compiler makes a few vector instructions of it.
+/// How many bytes of a long string are looked at in one go.
+const BLOCK: usize = 32;
+
+/// Whether none of these bytes is special. Each test makes a byte zero if it holds, and the smallest byte tells:
+/// of this the compiler makes a few vector instructions, of plain comparisons it does not.
 #[inline(always)]
 fn is_plain(block: &[u8; BLOCK]) -> bool {
-    block.iter().fold(0, |special, &byte| {
-        special | u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\')
-    }) == 0
+    let smallest = |least: u8, byte: &u8| least.min(byte ^ b'"').min(byte ^ b'\\').min(byte & 0xe0);
+    block.iter().fold(u8::MAX, smallest) != 0
 }
 
 /// The first place at or after `at` of a `"`, a `\` or a control character below U+0020; the length if there is
 /// none.
 #[inline]
 pub(super) fn plain_until(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>())
+    // Most strings are short: blocks would only be looked at twice.
+    for _ in 0..SHORT {
+        let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else { break };
+        if let Some(ahead) = special_among(chunk) {
+            return at + ahead;
+        }
+        at += 8;
+    }
+    plain_long_until(bytes, at)
+}
+
+/// The same for what is long, or near the end of the text.
+#[inline(never)]
+fn plain_long_until(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk())
         && is_plain(block)
     {
         at += BLOCK;
     }
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let special = special_bytes(u64::from_le_bytes(*chunk));
-        if special != 0 {
-            return at + special.trailing_zeros() as usize / 8;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        if let Some(ahead) = special_among(chunk) {
+            return at + ahead;
         }
         at += 8;
     }

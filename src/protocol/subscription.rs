@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::{
     EventType, EventTypes, Pattern, Priority, check,
-    json::{Kind, Scanner, Syntax, Value},
+    json::{Kind, Next, Scanner, Syntax, Value},
     strings::unescape,
 };
 
@@ -81,7 +81,7 @@ pub(super) fn parse(text: &str, value: Value) -> Result<Subscription, String> {
     let scanner = Scanner::new(text).map_err(syntax)?;
     let mut values = [None; KEYS.len()];
     let (mut at, mut first) = (value.span.start as usize + 1, true);
-    while let Ok(key) = scanner.key(at, first).map_err(syntax)? {
+    while let Next::One(key) = scanner.key(at, first).map_err(syntax)? {
         let value = scanner.whole(key.value, 0).map_err(syntax)?;
         at = value.span.end as usize;
         first = false;
@@ -122,7 +122,7 @@ fn other_key(name: &str) -> Result<(), String> {
 type Given<'a> = (&'a str, Value);
 
 fn patterns(given: Given<'_>) -> Result<Vec<Pattern>, String> {
-    strings("topics", given, Some((MAX_PATTERNS, "patterns")), |at, text| {
+    strings("topics", given, (MAX_PATTERNS, "patterns"), |at, text| {
         Pattern::parse(text).map_err(|problem| format!("`topics[{at}]` {problem}"))
     })
 }
@@ -163,7 +163,7 @@ fn min_priority(given: Given<'_>) -> Result<Priority, String> {
 }
 
 fn names(key: &'static str, given: Given<'_>) -> Result<Vec<Box<str>>, String> {
-    strings(key, given, Some((MAX_NAMES, key)), |at, text| {
+    strings(key, given, (MAX_NAMES, key), |at, text| {
         if text.len() > MAX_NAME {
             return Err(format!(
                 "`{key}[{at}]` is {} bytes long; at most {MAX_NAME} are allowed",
@@ -198,20 +198,18 @@ fn group((text, value): Given<'_>) -> Result<Box<str>, String> {
 fn strings<T>(
     key: &str,
     given: Given<'_>,
-    bound: Option<(usize, &str)>,
+    (most, what): (usize, &str),
     mut make: impl FnMut(usize, &str) -> Result<T, String>,
 ) -> Result<Vec<T>, String> {
-    if let Some((most, what)) = bound {
-        let mut count = 0;
-        each(key, given, |_, _, _| {
-            count += 1;
-            Ok(())
-        })?;
-        if count > most {
-            return Err(format!("{count} {what}; at most {most} are allowed in one subscription"));
-        }
+    let mut count = 0;
+    each(key, given, |_, _, _| {
+        count += 1;
+        Ok(())
+    })?;
+    if count > most {
+        return Err(format!("{count} {what}; at most {most} are allowed in one subscription"));
     }
-    let mut made = Vec::new();
+    let mut made = Vec::with_capacity(count);
     each(key, given, |at, scanner, value| {
         made.push(make(at, &string(&format!("{key}[{at}]"), scanner, value)?)?);
         Ok(())
@@ -230,7 +228,7 @@ fn each(
     }
     let scanner = Scanner::new(text).map_err(syntax)?;
     let (mut at, mut count) = (value.span.start as usize + 1, 0);
-    while let Ok(start) = scanner.element(at, count == 0).map_err(syntax)? {
+    while let Next::One(start) = scanner.element(at, count == 0).map_err(syntax)? {
         let value = scanner.whole(start, 0).map_err(syntax)?;
         take(count, scanner, value)?;
         at = value.span.end as usize;

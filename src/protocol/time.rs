@@ -71,12 +71,13 @@ pub(super) fn is_usual(json: &[u8]) -> bool {
 #[inline(always)]
 fn has_form(word: [u8; 8], form: [u8; 8]) -> bool {
     const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    const SIX: u64 = 0x0606_0606_0606_0606;
     let digits = u64::from_le_bytes(form.map(|byte| if byte == b'0' { 0xff } else { 0 }));
     let (word, form) = (u64::from_le_bytes(word), u64::from_le_bytes(form));
     // `0` to `9` are 0x30 to 0x39: the high half is right, and still is when 6 is added. A carry into the next
     // byte comes only from a byte whose high half was wrong.
     let wrong = (word ^ form) & (!digits | HIGH);
-    let too_high = (word.wrapping_add(digits & (HIGH >> 4) / 15 * 6) ^ form) & digits & HIGH;
+    let too_high = (word.wrapping_add(digits & SIX) ^ form) & digits & HIGH;
     wrong | too_high == 0
 }
 
@@ -95,10 +96,11 @@ pub(super) fn is_date_time(text: &str) -> bool {
 /// Whether the calendar has this date and the day this time, all of whose digits are digits.
 #[inline]
 fn exists(head: &[u8; HEAD]) -> bool {
-    let year = u16::from(pair(&head[0..])) * 100 + u16::from(pair(&head[2..]));
     let (month, day) = (pair(&head[5..]), pair(&head[8..]));
     let (hour, minute, second) = (pair(&head[11..]), pair(&head[14..]), pair(&head[17..]));
-    (1..=days_in_month(year, month)).contains(&day) && hour < 24 && minute < 60 && second < 60
+    // Every month has 28 days; only the others need the calendar.
+    let is_date = (1..=12).contains(&month) && day >= 1 && (day <= 28 || day <= days_in_month(head, month));
+    is_date && hour < 24 && minute < 60 && second < 60
 }
 
 /// The number that two digits are; 255, which is none, if there are not two bytes.
@@ -110,14 +112,14 @@ fn pair(digits: &[u8]) -> u8 {
     }
 }
 
-/// 0 for a month that does not exist.
-fn days_in_month(year: u16, month: u8) -> u8 {
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+#[cold]
+fn days_in_month(head: &[u8; HEAD], month: u8) -> u8 {
+    let (century, year) = (pair(&head[0..]), pair(&head[2..]));
+    let leap = if year == 0 { century.is_multiple_of(4) } else { year.is_multiple_of(4) };
     match month {
         2 => 28 + u8::from(leap),
         4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => 0,
+        _ => 31,
     }
 }
 
@@ -208,6 +210,25 @@ mod tests {
         ] {
             assert!(!is_date_time(text), "{text}");
             assert!(!is_usual(format!("\"{text}\"").as_bytes()), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_calendar_agrees_with_jiffs(year in 1..9999_i16, month in 0..14_i8, day in 0..33_i8, hour in 0..26_i8, minute in 0..62_i8, second in 0..62_i8) {
+            let exists = second < 60 && jiff::civil::DateTime::new(year, month, day, hour, minute, second, 0).is_ok();
+            let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.000000+00:00");
+            proptest::prop_assert_eq!(is_date_time(&text), exists, "{}", text);
+            proptest::prop_assert_eq!(is_usual(format!("\"{text}\"").as_bytes()), exists);
+        }
+
+        #[test]
+        fn the_quick_look_and_the_thorough_one_agree(at in 0..WRITTEN, byte in 0..128_u8) {
+            let mut text = Time::from_micros(1_769_860_800_123_456).written();
+            text[at] = byte;
+            let text = std::str::from_utf8(&text).unwrap();
+            let other_form = is_date_time(text) && ((at == 10 && byte == b' ') || (at == 26 && byte == b'-'));
+            proptest::prop_assert_eq!(is_usual(format!("\"{text}\"").as_bytes()), is_date_time(text) && !other_form, "{}", text);
         }
     }
 }

@@ -20,6 +20,7 @@ use super::handshake::{self, Handshake};
 use super::hub::{Hub, wall_clock};
 use super::listen::AcceptError;
 use super::rate::Rate;
+use crate::protocol::Priority;
 use crate::protocol::reply::Reply;
 use crate::router::{Close, Refusal};
 
@@ -30,8 +31,12 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 /// What the kernel may hold of unsent bytes for a connection: what is there can no longer be overtaken. Twice the
 /// smallest batch keeps a fast reader's pipe filled.
 const NOTSENT_LOWAT: u32 = 32 * 1024;
-/// When the router ends, how long connections may take to be told.
+/// When the router ends: how long subscribers may take for what is queued, and then how long connections may take
+/// to be told. A client that reads needs neither.
+const DRAIN: Duration = Duration::from_secs(1);
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How often those two are looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Why serving ended before it should have.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +56,15 @@ pub struct Server {
     threads: usize,
 }
 
+/// What was not delivered when the server ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Left {
+    /// Deliveries, and events that were never matched, by priority, lowest first.
+    pub by_priority: [u64; Priority::LEVELS],
+    /// Subscribers that missed some.
+    pub subscribers: usize,
+}
+
 /// A socket on its way to the thread that serves it.
 type Newcomer = (std::net::TcpStream, SocketAddr, OwnedSemaphorePermit);
 
@@ -60,7 +74,8 @@ impl Server {
         Self { hub, handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)), threads: threads.max(1) }
     }
 
-    /// Serves until `shutdown` is over; then tells every client and waits a little for them to hear it.
+    /// Serves until `shutdown` is over; then lets subscribers have what is queued, tells every client, and waits a
+    /// little for them to hear it. Returns what was not delivered.
     ///
     /// # Errors
     /// [`ServeError`].
@@ -68,7 +83,7 @@ impl Server {
         &self,
         listeners: Vec<TcpListener>,
         shutdown: impl Future<Output = ()>,
-    ) -> Result<(), ServeError> {
+    ) -> Result<Left, ServeError> {
         let mut others = Vec::new();
         for number in 1..self.threads {
             others.push(self.start_thread(number)?);
@@ -90,8 +105,7 @@ impl Server {
             () = shutdown => {}
         }
         drop(listeners);
-        self.farewell().await;
-        Ok(())
+        Ok(self.farewell().await)
     }
 
     /// Returns only when the listener is broken.
@@ -149,24 +163,39 @@ impl Server {
                     }
                 }
                 // The farewell is still going on.
-                tokio::time::sleep(FAREWELL).await;
+                tokio::time::sleep(DRAIN + FAREWELL).await;
             });
         };
         std::thread::Builder::new().name(format!("io-{number}")).spawn(serve).map_err(ServeError::Thread)?;
         Ok(sender)
     }
 
-    async fn farewell(&self) {
-        self.hub.with(|router| router.close_all(Close::GoingAway));
-        let gone = async {
-            while self.hub.with(|router| router.connected_clients()) > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+    /// Takes nothing more in, lets subscribers have what is queued for a moment, gives up the rest, and closes.
+    async fn farewell(&self) -> Left {
+        let hub = &self.hub;
+        hub.with(|router| router.drain());
+        // The service's drain, with a deadline of the operator's, will take the place of this moment.
+        self.wait_until(DRAIN, || hub.with(|router| router.is_drained())).await;
+        let now = hub.now();
+        let (by_priority, subscribers) = hub.with(|router| router.abandon(now));
+        hub.with(|router| router.close_all(Close::GoingAway));
+        if !self.wait_until(FAREWELL, || hub.connections() == 0).await {
+            tracing::info!(
+                clients = hub.connections(),
+                "some clients did not close their connection in time"
+            );
+        }
+        Left { by_priority, subscribers }
+    }
+
+    /// False: it was not so within the time.
+    async fn wait_until(&self, time: Duration, condition: impl Fn() -> bool) -> bool {
+        let wait = async {
+            while !condition() {
+                tokio::time::sleep(LOOK_AGAIN).await;
             }
         };
-        // Whoever has not gone by then does not read; its connection ends with the process.
-        if tokio::time::timeout(FAREWELL, gone).await.is_err() {
-            tracing::info!("some clients did not close their connection in time");
-        }
+        tokio::time::timeout(time, wait).await.is_ok()
     }
 }
 

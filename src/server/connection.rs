@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::dialogue::{Dialogue, Heard};
 use super::frame::{Frames, Message, Step, Violation, write_close, write_header};
-use super::hub::{Hub, SLICE};
+use super::hub::{Counted, Hub, SLICE};
 use super::keepalive::{Keepalive, Verdict};
 use super::outgoing::{Outgoing, Written};
 use super::scratch::{self, READ_BUFFER, Scratch};
@@ -36,7 +36,7 @@ pub(super) type Ended = io::Result<&'static str>;
 
 /// A client's connection.
 pub(super) struct Connection {
-    hub: Arc<Hub>,
+    hub: Counted,
     socket: TcpStream,
     frames: Frames,
     /// The start of a frame whose rest has not come yet.
@@ -73,7 +73,7 @@ impl Connection {
         let mut outgoing = Outgoing::new();
         dialogue.welcome(outgoing.control());
         Self {
-            hub,
+            hub: Counted::new(hub),
             socket,
             frames: Frames::new(settings.max_message_size),
             rest: early,
@@ -97,8 +97,8 @@ impl Connection {
         // An event that went out only in part is not delivered.
         if let Some(delivery) = self.outgoing.abandon() {
             let mut turn = crate::router::Turn { deliveries: vec![delivery], ..Default::default() };
-            let now = self.hub.now();
-            self.hub.with(|router| router.put_back(self.dialogue.key, &mut turn, 0, now));
+            let now = self.hub.hub().now();
+            self.hub.hub().with(|router| router.put_back(self.dialogue.key, &mut turn, 0, now));
         }
         ended
     }
@@ -143,7 +143,7 @@ impl Connection {
                 cx.waker().wake_by_ref();
             }
             Poll::Ready(Verdict::GiveUp) => {
-                self.close(CloseCode::Error, "keepalive ping timed out");
+                self.close_within(LINGER_TIMEOUT, CloseCode::Error, "keepalive ping timed out");
             }
             Poll::Pending => {}
         }
@@ -236,8 +236,8 @@ impl Connection {
             return;
         }
         let Self { hub, dialogue, outgoing, .. } = self;
-        let now = hub.now();
-        let more = hub.with(|router| {
+        let now = hub.hub().now();
+        let more = hub.hub().with(|router| {
             for message in heard {
                 dialogue.answer(message, router, now, outgoing.control());
             }
@@ -245,7 +245,7 @@ impl Connection {
         });
         outgoing.lean = dialogue.lean;
         if more {
-            hub.leave_backlog();
+            hub.hub().leave_backlog();
         }
     }
 
@@ -255,7 +255,7 @@ impl Connection {
         loop {
             // The rest of an event must go before anything else, and counts as taken until it is gone.
             if self.outgoing.is_mid_event() {
-                if let Some(close) = self.hub.with(|router| router.close_wanted(key)) {
+                if let Some(close) = self.hub.hub().with(|router| router.close_wanted(key)) {
                     self.close_for(close);
                     return Poll::Ready(Ok(()));
                 }
@@ -269,15 +269,15 @@ impl Connection {
                     other => return self.note_blocked(other.map_ok(|_| ())),
                 }
             }
-            let now = self.hub.now();
+            let now = self.hub.hub().now();
             scratch.turn.deliveries.clear();
             let budget = self.outgoing.budget();
-            self.hub.with(|router| router.take(key, budget, &mut scratch.turn, cx.waker(), now));
+            self.hub.hub().with(|router| router.take(key, budget, &mut scratch.turn, cx.waker(), now));
             for notice in scratch.turn.notices.drain(..) {
                 self.dialogue.tell(notice, self.outgoing.control());
             }
             if let Some(close) = scratch.turn.close {
-                self.hub.with(|router| router.put_back(key, &mut scratch.turn, 0, now));
+                self.hub.hub().with(|router| router.put_back(key, &mut scratch.turn, 0, now));
                 self.close_for(close);
                 return Poll::Ready(Ok(()));
             }
@@ -290,7 +290,7 @@ impl Connection {
                 _ => 0,
             };
             if kept < scratch.turn.deliveries.len() {
-                self.hub.with(|router| router.put_back(key, &mut scratch.turn, kept, now));
+                self.hub.hub().with(|router| router.put_back(key, &mut scratch.turn, kept, now));
             }
             match written {
                 Poll::Ready(Ok((Written::All, _))) => self.unblocked(),
@@ -324,13 +324,23 @@ impl Connection {
         }
     }
 
-    /// Says the last words. Events that wait stay where they are.
     fn close(&mut self, code: CloseCode, why: &'static str) {
+        self.close_within(CLOSE_TIMEOUT, code, why);
+    }
+
+    /// Says the last words, and has the engine forget the client: it gets no more events.
+    fn close_within(&mut self, time: Duration, code: CloseCode, why: &'static str) {
         if matches!(self.phase, Phase::Open) {
+            self.leave();
             write_close(code, why, self.outgoing.control());
-            let until = Box::pin(sleep_until(Instant::now() + CLOSE_TIMEOUT));
-            self.phase = Phase::Closing { why, until };
+            self.phase = Phase::Closing { why, until: Box::pin(sleep_until(Instant::now() + time)) };
         }
+    }
+
+    fn leave(&self) {
+        let hub = self.hub.hub();
+        let now = hub.now();
+        hub.with(|router| router.disconnect(self.dialogue.key, now));
     }
 
     fn poll_end(&mut self, cx: &mut Context, scratch: &mut Scratch) -> Poll<Ended> {
@@ -373,7 +383,6 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let now = self.hub.now();
-        self.hub.with(|router| router.disconnect(self.dialogue.key, now));
+        self.leave();
     }
 }

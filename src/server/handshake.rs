@@ -37,14 +37,11 @@ pub(super) async fn accept(socket: &mut TcpStream, allowed_origins: &[String]) -
             Ok(None) => {
                 return Ok(refuse("431 Request Header Fields Too Large", "the request head is too long"));
             }
-            Err(_) if head.starts_with(b"GET ") || !looks_like_http(&head) => {
-                return Ok(refuse("400 Bad Request", "this is not an HTTP/1.1 request"));
-            }
-            Err(_) => return Ok(refuse("405 Method Not Allowed", "only GET is understood here")),
+            Err(_) => return Ok(not_understood(&head)),
         }
     };
     if !request.headers().contains_key(header::UPGRADE) {
-        return Ok(plain_http(&request));
+        return Ok(plain_http(request.uri().path()));
     }
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     if request.headers().contains_key(header::ORIGIN) {
@@ -56,6 +53,12 @@ pub(super) async fn accept(socket: &mut TcpStream, allowed_origins: &[String]) -
             return Ok(refuse("403 Forbidden", why));
         }
     }
+    if text(header::SEC_WEBSOCKET_VERSION) != Some("13") {
+        let body = "gadugi-router: only version 13 of the WebSocket protocol is spoken here (RFC 6455)\n";
+        let response =
+            response("426 Upgrade Required", "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n", body);
+        return Ok(Handshake::Answered { response, why: "a WebSocket version that is not spoken" });
+    }
     let Ok(response) = create_response(&request) else {
         return Ok(refuse("400 Bad Request", "the WebSocket handshake is incomplete (RFC 6455, 4.2.1)"));
     };
@@ -65,14 +68,22 @@ pub(super) async fn accept(socket: &mut TcpStream, allowed_origins: &[String]) -
     Ok(Handshake::Done { early: head.split_off(length) })
 }
 
-fn looks_like_http(head: &[u8]) -> bool {
-    let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    line.windows(6).any(|window| window == b"HTTP/1")
+/// tungstenite wants GET and HTTP/1.1. Health checks of old may speak 1.0.
+fn not_understood(head: &[u8]) -> Handshake {
+    let line = head.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
+    let mut words = line.split(|&byte| byte == b' ');
+    match (words.next(), words.next(), words.next()) {
+        (Some(b"GET"), Some(path), Some(b"HTTP/1.0")) => plain_http(&String::from_utf8_lossy(path)),
+        (Some(method), Some(_), Some(version)) if method != b"GET" && version.starts_with(b"HTTP/1") => {
+            refuse("405 Method Not Allowed", "only GET is understood here")
+        }
+        _ => refuse("400 Bad Request", "this is not an HTTP/1.1 request"),
+    }
 }
 
 /// Somebody came with a browser or curl.
-fn plain_http(request: &Request) -> Handshake {
-    if request.uri().path() == "/healthz" {
+fn plain_http(path: &str) -> Handshake {
+    if path == "/healthz" {
         return Handshake::Answered { response: response("200 OK", "", "ok\n"), why: "health check" };
     }
     let text = "This is a gadugi-router: it speaks WebSocket, JSON in text frames. \

@@ -1,6 +1,7 @@
 //! What all connections share: the engine, its clock, the settings.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
@@ -25,6 +26,28 @@ pub struct Hub {
     settings: Arc<Settings>,
     /// The ingress queue was left with something in it.
     backlog: Notify,
+    /// Connections that have a task, also those that the engine no longer knows.
+    connections: AtomicUsize,
+}
+
+/// Counts a connection for as long as it lives.
+pub(super) struct Counted(Arc<Hub>);
+
+impl Counted {
+    pub fn new(hub: Arc<Hub>) -> Self {
+        hub.connections.fetch_add(1, Relaxed);
+        Self(hub)
+    }
+
+    pub fn hub(&self) -> &Hub {
+        &self.0
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Relaxed);
+    }
 }
 
 thread_local! {
@@ -39,6 +62,7 @@ impl Hub {
             start: Instant::now(),
             settings: Arc::new(settings),
             backlog: Notify::new(),
+            connections: AtomicUsize::new(0),
         }
     }
 
@@ -74,6 +98,11 @@ impl Hub {
             tracing::error!("the engine panicked: ending, so that the supervisor starts a sound one");
             std::process::abort()
         })
+    }
+
+    /// Connections that have a task.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Relaxed)
     }
 
     /// Somebody else is to go on dispatching.

@@ -18,7 +18,7 @@ mod receipts;
 mod scratch;
 mod settings;
 
-pub use accept::{ServeError, Server};
+pub use accept::{Left, ServeError, Server};
 pub use hub::Hub;
 pub use listen::{BindError, bind};
 pub use settings::Settings;

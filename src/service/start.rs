@@ -10,7 +10,7 @@ use signal_hook_tokio::Signals;
 use super::exit::{Exit, Failure};
 use crate::config::{self, Config, Loaded};
 use crate::router::{self, Router};
-use crate::server::{self, BindError, Hub, Server};
+use crate::server::{self, BindError, Hub, Left, Server};
 
 /// Runs the router until SIGTERM or SIGINT.
 ///
@@ -38,24 +38,20 @@ async fn run(config: &Config) -> Result<(), Failure> {
         }
     }
     let hub = Arc::new(Hub::new(Router::new(engine_settings(config)), server_settings(config)));
-    let server = Server::new(Arc::clone(&hub), config.threads);
+    let server = Server::new(hub, config.threads);
     let stop = async {
         match signals.next().await {
             Some(SIGTERM) => tracing::info!("SIGTERM: stopping"),
             _ => tracing::info!("SIGINT: stopping"),
         }
-        // The rest of a drain, waiting for slow readers, is not done yet: what is queued is matched and offered
-        // once more, and what a subscriber does not take now is lost, and counted.
-        hub.with(|router| router.drain());
     };
-    let served = server.serve(listeners, stop).await;
-    report_losses(&hub);
-    served.map_err(|error| Failure::new(Exit::System, error.to_string()))
+    let left = server.serve(listeners, stop).await;
+    report(&left.map_err(|error| Failure::new(Exit::System, error.to_string()))?);
+    Ok(())
 }
 
-fn report_losses(hub: &Hub) {
-    let now = hub.now();
-    let (by_priority, subscribers) = hub.with(|router| router.abandon(now));
+fn report(left: &Left) {
+    let Left { by_priority, subscribers } = left;
     let lost: u64 = by_priority.iter().sum();
     if lost == 0 {
         tracing::info!("stopped; nothing was left undelivered");

@@ -114,3 +114,12 @@ pub(in crate::protocol) struct Key {
     pub name: Value,
     pub value: usize,
 }
+
+/// What comes next in an object or an array.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::protocol) enum Next<T> {
+    /// One more of what is in it.
+    One(T),
+    /// Its end, with the place behind it.
+    End(usize),
+}
