@@ -142,9 +142,9 @@ impl Run {
             assert!(rings > peer.rings_at_turn, "client {} has something to do and was not woken", peer.name);
         }
         let woken = rings > peer.rings_before;
-        assert!(!woken || client.touched || client.has_work(), "client {} was woken for nothing", peer.name);
+        assert!(!woken || client.wakeable, "client {} was woken for nothing", peer.name);
         peer.rings_before = rings;
-        client.touched = false;
+        client.wakeable = false;
     }
 
     fn check_health(&self) {

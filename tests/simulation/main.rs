@@ -15,6 +15,7 @@ mod profile;
 mod reading;
 mod rng;
 mod run;
+mod state;
 mod trace;
 mod upkeep;
 

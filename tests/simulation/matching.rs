@@ -7,7 +7,8 @@ use gadugi_router::protocol::Event;
 use gadugi_router::router::{ClientKey, Close, Millis, Notice, Reason, Refusals, SlowConsumer};
 use uuid::Uuid;
 
-use super::model::{Model, Queued, Subscription, Waiting};
+use super::model::Model;
+use super::state::{Queued, Subscription, Waiting};
 
 /// What became of one event.
 #[derive(Clone, Default)]

@@ -7,75 +7,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gadugi_router::protocol::{Event, Priority, Subscription as Wanted};
-use gadugi_router::router::{
-    ClientKey, Close, Gap, Millis, Notice, Published, Reason, Receipt, Settings, Stats,
-};
+use gadugi_router::protocol::{Event, Subscription as Wanted};
+use gadugi_router::router::{ClientKey, Close, Millis, Notice, Published, Reason, Receipt, Settings, Stats};
 use uuid::Uuid;
 
-pub type ByPriority = [u64; Priority::LEVELS];
-
-/// An accepted event that was not yet matched.
-#[derive(Clone)]
-pub struct Queued {
-    pub event: Arc<Event>,
-    pub deadline: Millis,
-    pub receipt: Option<Receipt>,
-}
-
-/// A delivery that waits or is being written.
-#[derive(Clone)]
-pub struct Waiting {
-    pub event: Arc<Event>,
-    pub subscription: Uuid,
-    pub deadline: Millis,
-}
-
-/// A lost event.
-#[derive(Clone)]
-pub struct Letter {
-    pub event: Arc<Event>,
-    pub reason: Reason,
-    pub at: Millis,
-    pub subscription: Option<Uuid>,
-}
-
-#[derive(Clone)]
-pub struct Client {
-    pub key: ClientKey,
-    pub hello: bool,
-    /// In the order in which they will be taken.
-    pub waiting: Vec<Waiting>,
-    /// In the order in which they were taken.
-    pub taken: Vec<Waiting>,
-    pub gaps: BTreeMap<Uuid, Gap>,
-    pub notices: Vec<Notice>,
-    pub close: Option<Close>,
-    /// The last turn left nothing.
-    pub idle: bool,
-    /// Its connection must have been woken since its last turn.
-    pub due: bool,
-    /// Something concerned it in this step, so that its connection may be woken.
-    pub touched: bool,
-    next_number: u32,
-}
-
-#[derive(Clone)]
-pub struct Subscription {
-    pub id: Uuid,
-    pub number: u32,
-    pub client: ClientKey,
-    pub wanted: Wanted,
-    /// The event that its group last gave it.
-    pub chosen: u64,
-}
-
-/// What matched a subscription, for clients that are told of all that they do not get.
-#[derive(Clone)]
-pub struct Account {
-    pub client: ClientKey,
-    pub matched: ByPriority,
-}
+use super::state::{Account, ByPriority, Client, Letter, Queued, Subscription, Taken, Waiting};
 
 #[derive(Clone)]
 pub struct Model {
@@ -92,50 +28,6 @@ pub struct Model {
     pub letters: Vec<Letter>,
     pub draining: bool,
     pub sequence: u64,
-}
-
-/// What a turn gives.
-pub struct Taken {
-    pub deliveries: Vec<Waiting>,
-    pub notices: Vec<Notice>,
-    pub close: Option<Close>,
-}
-
-impl Client {
-    pub fn len(&self) -> usize {
-        self.waiting.len() + self.taken.len()
-    }
-
-    pub fn bytes(&self) -> usize {
-        self.waiting.iter().chain(&self.taken).map(|waiting| waiting.event.size()).sum()
-    }
-
-    pub fn has_room(&self, bytes: usize, settings: &Settings) -> bool {
-        self.len() < settings.outbox_events && self.bytes() + bytes <= settings.outbox_size
-    }
-
-    /// Behind all that is at least as important.
-    pub fn push(&mut self, waiting: Waiting) {
-        let priority = waiting.event.priority();
-        let place = self.waiting.iter().take_while(|other| other.event.priority() >= priority).count();
-        self.waiting.insert(place, waiting);
-    }
-
-    fn push_front(&mut self, waiting: Waiting) {
-        let priority = waiting.event.priority();
-        let place = self.waiting.iter().take_while(|other| other.event.priority() > priority).count();
-        self.waiting.insert(place, waiting);
-    }
-
-    /// Something is there that its connection should fetch.
-    pub fn has_work(&self) -> bool {
-        !self.waiting.is_empty() || !self.gaps.is_empty() || !self.notices.is_empty() || self.close.is_some()
-    }
-
-    pub fn touch(&mut self) {
-        self.touched = true;
-        self.due |= self.idle && self.has_work();
-    }
 }
 
 impl Model {
@@ -159,19 +51,7 @@ impl Model {
     }
 
     pub fn connect(&mut self, key: ClientKey) {
-        self.clients.push(Client {
-            key,
-            hello: false,
-            waiting: Vec::new(),
-            taken: Vec::new(),
-            gaps: BTreeMap::new(),
-            notices: Vec::new(),
-            close: None,
-            idle: false,
-            due: false,
-            touched: false,
-            next_number: 1,
-        });
+        self.clients.push(Client::new(key));
     }
 
     pub fn disconnect(&mut self, key: ClientKey, now: Millis) {
@@ -205,12 +85,12 @@ impl Model {
         if let Some(gap) = client.gaps.remove(&id) {
             client.notices.push(Notice::Gap { subscription: id, gap: Box::new(gap) });
         }
-        client.touched = true;
     }
 
     pub fn close(&mut self, key: ClientKey, close: Close) {
         let Some(client) = self.client(key) else { return };
         client.close.get_or_insert(close);
+        client.wakeable = true;
         client.touch();
     }
 
@@ -279,9 +159,10 @@ impl Model {
             let known: Vec<_> = self.subscriptions.iter().map(|subscription| subscription.id).collect();
             let Some(client) = self.client(key) else { return };
             let Some(last) = client.taken.pop() else { return };
+            // Its socket is full, and wakes it itself.
+            client.idle = false;
             if known.contains(&last.subscription) {
                 client.push_front(last);
-                client.idle = false;
             } else {
                 let expelled = client.close == Some(Close::SlowConsumer);
                 let reason = if expelled { Reason::SlowConsumer } else { Reason::Unsubscribed };

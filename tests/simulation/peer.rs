@@ -9,7 +9,7 @@ use gadugi_router::router::{ClientKey, Delivery, Notice, Turn};
 use uuid::Uuid;
 
 use super::messages::origin;
-use super::model::ByPriority;
+use super::state::ByPriority;
 
 /// Counts how often a connection is woken.
 #[derive(Default)]

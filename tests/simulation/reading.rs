@@ -74,6 +74,8 @@ impl Run {
                     peer.phase = Phase::MidEvent(delivery);
                     return self.give_up(at);
                 }
+                let name = peer.name;
+                self.trace.note(|| format!("client {name} ends what was begun"));
                 peer.receive(&delivery);
             }
             other => peer.phase = other,

@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 use gadugi_router::protocol::Priority;
 use gadugi_router::router::{ClientKey, Millis, Reason, Settings};
 
-use super::model::{ByPriority, Model};
+use super::model::Model;
+use super::state::ByPriority;
 
 impl Model {
     /// The levels that share a capacity with this one, and that capacity.
@@ -31,9 +32,10 @@ impl Model {
             let (gone, left) = waiting.into_iter().partition(|waiting| waiting.deadline <= now);
             client.waiting = left;
             self.lose_all(key, gone, Reason::Expired, now);
-            self.client(key)
-                .into_iter()
-                .for_each(|client| client.due |= client.idle && !client.gaps.is_empty());
+            if let Some(client) = self.client(key).filter(|client| !client.gaps.is_empty()) {
+                client.wakeable = true;
+                client.due |= client.idle;
+            }
         }
     }
 
