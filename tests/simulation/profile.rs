@@ -100,12 +100,7 @@ impl Profile {
             profile.at_least(needed, 3);
         }
         if rng.below(60) == 0 {
-            // Enough for the fixed capacities of the four queues.
-            profile.settings.use_multi_queue = true;
-            profile.flood = 1_100;
-            profile.priorities = vec![10, 10, 10, 10, 10, 10, 9];
-            profile.steps = 20;
-            profile.at_least(Flood, 10);
+            profile.crowd_one_queue(rng);
         }
         profile
     }
@@ -129,6 +124,23 @@ impl Profile {
         }
         profile.at_least(ReadAll, 10);
         profile
+    }
+
+    /// Floods large enough for the fixed capacities of the four queues: mostly of the smallest, for the others take long.
+    fn crowd_one_queue(&mut self, rng: &mut Rng) {
+        self.settings.use_multi_queue = true;
+        self.padding = 0;
+        self.steps = 20;
+        (self.flood, self.priorities) =
+            if rng.chance(85) { (1_100, vec![10, 10, 10, 10, 10, 9]) } else { (4_000, vec![7, 7, 7, 8, 9]) };
+        for (action, weight) in &mut self.weights {
+            *weight = match action {
+                Flood => 30,
+                Dispatch => 5,
+                Reconfigure => 0,
+                _ => *weight,
+            };
+        }
     }
 
     /// Bounds, most of them small enough to be met often.
