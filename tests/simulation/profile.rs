@@ -101,6 +101,8 @@ impl Profile {
         }
         if rng.below(60) == 0 {
             profile.crowd_one_queue(rng);
+        } else if !solo && rng.below(20) == 0 {
+            profile.expel(rng);
         }
         profile
     }
@@ -137,6 +139,25 @@ impl Profile {
             *weight = match action {
                 Flood => 30,
                 Dispatch => 5,
+                Reconfigure => 0,
+                _ => *weight,
+            };
+        }
+    }
+
+    /// Clients with several subscriptions, some of them in groups, that are thrown out and come back.
+    fn expel(&mut self, rng: &mut Rng) {
+        self.settings.slow_consumer = SlowConsumer::Disconnect;
+        self.settings.max_clients = 6;
+        self.settings.max_subscriptions = 5;
+        self.settings.outbox_events = rng.pick(&[1, 2, 3]);
+        self.settings.outbox_size = 1 << 20;
+        self.settings.max_queue_size = 200;
+        self.group_percent = 60;
+        for (action, weight) in &mut self.weights {
+            *weight = match action {
+                Connect | Subscribe => 20,
+                Disconnect => 8,
                 Reconfigure => 0,
                 _ => *weight,
             };
