@@ -148,12 +148,12 @@ impl Profile {
     /// Clients with several subscriptions, some of them in groups, that are thrown out and come back.
     fn expel(&mut self, rng: &mut Rng) {
         self.settings.slow_consumer = SlowConsumer::Disconnect;
-        self.settings.max_clients = 6;
-        self.settings.max_subscriptions = 5;
+        self.settings.max_clients = rng.pick(&[2, 3, 6]);
+        self.settings.max_subscriptions = rng.pick(&[3, 5]);
         self.settings.outbox_events = rng.pick(&[1, 2, 3]);
         self.settings.outbox_size = 1 << 20;
         self.settings.max_queue_size = 200;
-        self.group_percent = 60;
+        self.group_percent = rng.pick(&[40, 70]);
         for (action, weight) in &mut self.weights {
             *weight = match action {
                 Connect | Subscribe => 20,
