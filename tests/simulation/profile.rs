@@ -101,7 +101,7 @@ impl Profile {
         }
         if rng.below(60) == 0 {
             profile.crowd_one_queue(rng);
-        } else if !solo && rng.below(20) == 0 {
+        } else if !solo && rng.chance(12) {
             profile.expel(rng);
         }
         profile
@@ -148,7 +148,7 @@ impl Profile {
     /// Clients with several subscriptions, some of them in groups, that are thrown out and come back.
     fn expel(&mut self, rng: &mut Rng) {
         self.settings.slow_consumer = SlowConsumer::Disconnect;
-        self.settings.max_clients = rng.pick(&[2, 3, 6]);
+        self.settings.max_clients = rng.pick(&[2, 3, 4]);
         self.settings.max_subscriptions = rng.pick(&[3, 5]);
         self.settings.outbox_events = rng.pick(&[1, 2, 3]);
         self.settings.outbox_size = 1 << 20;
@@ -157,8 +157,8 @@ impl Profile {
         for (action, weight) in &mut self.weights {
             *weight = match action {
                 Connect | Subscribe => 20,
-                Disconnect => 8,
-                Reconfigure => 0,
+                Take => 10,
+                Disconnect | Reconfigure => 0,
                 _ => *weight,
             };
         }

@@ -101,6 +101,7 @@ impl Run {
         let reads = self.step >= peer.stalled_until && self.mute != Some(peer.name);
         match action {
             Action::Disconnect => self.disconnect(at),
+            Action::Take | Action::Finish if matches!(peer.phase, Phase::Closing) => self.disconnect(at),
             Action::Stall => peer.stalled_until = self.step + 5 + self.rng.below(60) as u64,
             Action::Close => self.close(at),
             Action::Hello if peer.listens() => self.hello(at),
