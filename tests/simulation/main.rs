@@ -28,7 +28,7 @@ use trace::Trace;
 use uuid::Uuid;
 
 /// Seeds that are run each time.
-const SEEDS: u64 = 6_000;
+const SEEDS: u64 = 8_000;
 /// New seeds that are run each time.
 const NEW_SEEDS: u64 = 50;
 /// Seeds that are run twice, to compare.
