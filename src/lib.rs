@@ -13,3 +13,6 @@ pub mod router;
 pub mod server;
 #[cfg(feature = "daemon")]
 pub mod service;
+
+#[cfg(test)]
+mod testing;

@@ -50,27 +50,25 @@ impl Router {
         }
     }
 
-    /// A client is gone, or about to be: it gets nothing more. What waits for it goes to the dead letters; what it
-    /// has taken counts as delivered.
+    /// A client is gone, or about to be: it gets nothing more. What waits for it goes to the dead letters; what it took
+    /// and did not put back counts as written.
     pub fn disconnect(&mut self, key: ClientKey, now: Millis) {
-        if let Some(client) = self.client(key) {
-            let taken = client.outbox.settle();
-            self.stats.delivered += taken as u64;
-        }
         self.drop_deliveries(key, Reason::Disconnected, now);
         self.drop_subscriptions(key);
         if self.client(key).is_some() {
-            self.clients.remove(key.index as usize);
+            // What it did not write it has put back.
+            let written = self.clients.remove(key.index as usize).outbox.settle();
+            self.stats.delivered += written as u64;
         }
     }
 
     /// Makes a subscription under `id`.
     ///
     /// # Errors
-    /// [`Refusal::MaxSubscriptions`], or [`Refusal::NotFound`] when the client is gone.
+    /// [`Refusal::MaxSubscriptions`], or [`Refusal::NotFound`] when the client is gone or about to be.
     pub fn subscribe(&mut self, key: ClientKey, id: Uuid, mut wanted: Wanted) -> Result<Subscribed, Refusal> {
         let most = self.settings.max_subscriptions;
-        let client = self.client(key).ok_or(Refusal::NotFound)?;
+        let client = self.client(key).filter(|client| client.close.is_none()).ok_or(Refusal::NotFound)?;
         if client.subscriptions.len() >= most {
             return Err(Refusal::MaxSubscriptions(most));
         }

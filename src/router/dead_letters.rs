@@ -116,3 +116,63 @@ impl DeadLetters {
         self.counts.iter().flatten().sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{numbered, padded};
+
+    fn letters(capacity: usize) -> DeadLetters {
+        DeadLetters::new(&Settings { dead_letters: capacity, ..Settings::default() })
+    }
+
+    fn letter(event: Arc<Event>, reason: Reason) -> DeadLetter {
+        DeadLetter { event, reason, at: 7, subscription: None }
+    }
+
+    fn ids(dead: &DeadLetters) -> Vec<&str> {
+        dead.iter().map(|letter| letter.event.id()).collect()
+    }
+
+    #[test]
+    fn the_newest_are_kept_and_all_are_counted() {
+        let mut dead = letters(2);
+        for (number, reason) in [Reason::Expired, Reason::Evicted, Reason::Evicted].into_iter().enumerate() {
+            dead.push(letter(numbered(number, 3), reason));
+        }
+        assert_eq!(ids(&dead), ["1", "2"]);
+        assert_eq!(dead.count(Reason::Evicted)[2], 2);
+        assert_eq!(dead.count(Reason::Expired)[2], 1);
+        assert_eq!(dead.total(), 3);
+    }
+
+    #[test]
+    fn large_events_are_kept_only_up_to_a_bound_in_bytes() {
+        let mut dead = letters(1_000);
+        let large = padded("large", 5, 10 << 20);
+        (0..20).for_each(|_| dead.push(letter(Arc::clone(&large), Reason::Evicted)));
+        assert_eq!(dead.iter().len(), KEPT_BYTES / large.size());
+        assert_eq!(dead.bytes, dead.iter().map(|letter| letter.event.size()).sum::<usize>());
+        assert_eq!(dead.total(), 20);
+    }
+
+    #[test]
+    fn a_smaller_capacity_lets_the_oldest_go() {
+        let mut dead = letters(10);
+        (0..5).for_each(|number| dead.push(letter(numbered(number, 5), Reason::Drain)));
+        dead.set_capacity(&Settings { dead_letters: 2, ..Settings::default() });
+        assert_eq!(ids(&dead), ["3", "4"]);
+        dead.set_capacity(&Settings { dead_letters: 0, ..Settings::default() });
+        dead.push(letter(numbered(9, 5), Reason::Drain));
+        assert_eq!((dead.iter().len(), dead.bytes, dead.total()), (0, 0, 6));
+    }
+
+    #[test]
+    fn every_reason_has_a_place_and_a_name_of_its_own() {
+        for (place, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place);
+        }
+        let names: std::collections::HashSet<_> = Reason::ALL.into_iter().map(Reason::as_str).collect();
+        assert_eq!(names.len(), Reason::ALL.len());
+    }
+}

@@ -119,6 +119,8 @@ impl Router {
         let Self { clients, subscriptions, dead, .. } = self;
         let client = clients.get_mut(key.index as usize).filter(|client| client.generation == key.generation);
         let Some(client) = client else { return turn.deliveries.truncate(from) };
+        // Its socket is full, and wakes it when there is room.
+        client.idle = false;
         for delivery in turn.deliveries.drain(from..).rev() {
             let waiting =
                 Waiting { event: delivery.event, subscription: delivery.key, deadline: delivery.deadline };

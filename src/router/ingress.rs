@@ -139,3 +139,6 @@ impl Ingress {
         self.class(priority).len -= 1;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,3 +174,6 @@ fn highest(present: u16) -> Option<usize> {
 fn lowest(present: u16) -> Option<usize> {
     (present != 0).then(|| present.trailing_zeros() as usize)
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,7 +39,7 @@ pub use subscription::Gap;
 use client::Client;
 use groups::Groups;
 use ingress::Ingress;
-use subscription::{Subscription, SubscriptionKey};
+use subscription::{GroupKey, Subscription, SubscriptionKey};
 
 /// Milliseconds since the engine's start.
 pub type Millis = u64;
@@ -63,6 +63,8 @@ pub struct Router {
     wakers: Vec<Waker>,
     /// The candidates for the event that is being matched; kept for its memory.
     found: Vec<SubscriptionKey>,
+    /// Those of them that are members of a group.
+    contenders: Vec<(GroupKey, SubscriptionKey)>,
 }
 
 impl Router {
@@ -83,6 +85,7 @@ impl Router {
             next_generation: 0,
             wakers: Vec::new(),
             found: Vec::new(),
+            contenders: Vec::new(),
         }
     }
 
@@ -106,3 +109,6 @@ impl Router {
         self.clients.get_mut(key.index as usize).filter(|client| client.generation == key.generation)
     }
 }
+
+#[cfg(test)]
+mod tests;

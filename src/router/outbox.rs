@@ -147,3 +147,6 @@ impl Outbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,13 @@
 //! The way in: publish puts an event on the ingress queue, dispatch takes it off and offers it to whoever it
 //! matches.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::client::Notice;
 use super::delivery::lose;
-use super::groups::Fitness;
 use super::ingress::{Offered, Queued};
 use super::outbox::Waiting;
-use super::subscription::SubscriptionKey;
+use super::subscription::{GroupKey, SubscriptionKey};
 use super::{ClientKey, DeadLetter, Millis, Reason, Router, SlowConsumer};
 use crate::protocol::Event;
 
@@ -109,16 +107,13 @@ impl Router {
         let looked_at = found.len();
         let (mut matched, mut refused) = (0, Refusals::default());
         for key in found.drain(..) {
-            if let Some(key) = self.admit(key, &queued.event) {
-                self.deliver(key, &queued, now, &mut matched, &mut refused);
+            match self.admit(key, &queued.event) {
+                Some(None) => self.deliver(key, &queued, now, &mut matched, &mut refused),
+                Some(Some(group)) => self.contenders.push((group, key)),
+                None => {}
             }
         }
-        while let Some(key) = self.groups.next_winner() {
-            if let Some(subscription) = self.subscriptions.get_mut(key.0 as usize) {
-                subscription.chosen = self.sequence;
-                self.deliver(key, &queued, now, &mut matched, &mut refused);
-            }
-        }
+        self.share(&queued, now, &mut matched, &mut refused);
         self.found = found;
         if let Some(receipt) = queued.receipt {
             self.notify(receipt.client, Notice::Dispatched { token: receipt.token, matched, refused });
@@ -126,26 +121,18 @@ impl Router {
         looked_at
     }
 
-    /// The subscription, if the event is to be delivered to it for certain; a member of a group only contends.
-    fn admit(&mut self, key: SubscriptionKey, event: &Event) -> Option<SubscriptionKey> {
+    /// `Some` if the event is for this subscription, with the group that it contends in, if any.
+    fn admit(&mut self, key: SubscriptionKey, event: &Event) -> Option<Option<GroupKey>> {
         // It may be gone: an earlier delivery of this event may have expelled its client.
         let subscription = self.subscriptions.get_mut(key.0 as usize)?;
         if subscription.seen == self.sequence || !subscription.admits(event) {
             return None;
         }
         subscription.seen = self.sequence;
-        let Some(group) = subscription.group else { return Some(key) };
-        let client = self.clients.get(subscription.client.index as usize)?;
-        let fitness = Fitness {
-            can_take: client.outbox.has_room(event.size(), &self.settings),
-            load: Reverse(client.outbox.len()),
-            chosen: Reverse(subscription.chosen),
-        };
-        self.groups.contend(group, fitness, key);
-        None
+        Some(subscription.group)
     }
 
-    fn deliver(
+    pub(super) fn deliver(
         &mut self,
         key: SubscriptionKey,
         queued: &Queued,
@@ -161,7 +148,9 @@ impl Router {
             Waiting { event: Arc::clone(&queued.event), subscription: key, deadline: queued.deadline };
         let bytes = queued.event.size();
         stats.matched += 1;
-        if settings.slow_consumer == SlowConsumer::Disconnect && !client.outbox.has_room(bytes, settings) {
+        // What fits into no outbox says nothing about the subscriber.
+        let is_slow = bytes <= settings.outbox_size && !client.outbox.has_room(bytes, settings);
+        if settings.slow_consumer == SlowConsumer::Disconnect && is_slow {
             lose(subscriptions, dead, client, waiting, Reason::SlowConsumer, now);
             refused.slow_consumer += 1;
             self.expel(owner, now);
