@@ -56,6 +56,8 @@ pub struct Router {
     dead: DeadLetters,
     stats: Stats,
     draining: bool,
+    /// Something that may expire came since it was last asked.
+    new_deadline: bool,
     /// Numbers the events as they are matched.
     sequence: u64,
     next_generation: u32,
@@ -81,6 +83,7 @@ impl Router {
             groups: Groups::default(),
             stats: Stats::default(),
             draining: false,
+            new_deadline: false,
             sequence: 0,
             next_generation: 0,
             wakers: Vec::new(),

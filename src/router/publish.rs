@@ -57,6 +57,7 @@ impl Router {
         }
         let priority = event.priority().index();
         let deadline = ttl.map_or(Millis::MAX, |ttl| now.saturating_add(ttl));
+        self.new_deadline |= ttl.is_some();
         match self.ingress.offer(Queued { event, deadline, receipt }) {
             Offered::Queued => {}
             Offered::InPlaceOf(victim) => self.lose_queued(victim, Reason::Evicted, now),
