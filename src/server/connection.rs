@@ -385,3 +385,6 @@ impl Drop for Connection {
         self.hub.with(|router| router.disconnect(self.dialogue.key, now));
     }
 }
+
+#[cfg(test)]
+mod tests;
