@@ -166,3 +166,15 @@ async fn an_event_cut_off_by_the_end_is_a_dead_letter_and_those_before_it_are_de
         assert_eq!(router.connected_clients(), 0);
     });
 }
+
+#[tokio::test]
+async fn what_came_with_the_handshake_is_answered_without_waiting_for_more() {
+    let hub = hub(Settings::default());
+    let (socket, peer) = sockets().await;
+    let early = [text(r#"{"type":"ping"}"#), text(r#"{"type":"get_health"}"#)].concat();
+    tokio::spawn(connection(&hub, socket, early).serve());
+    let mut client = client(peer).await;
+    for expected in ["welcome", "pong", "health"] {
+        assert_eq!(kind(&mut client).await, expected);
+    }
+}
