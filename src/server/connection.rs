@@ -227,7 +227,10 @@ impl Connection {
                 let message = self.dialogue.hear(&text);
                 self.answer(vec![message]);
             }
-            Message::Binary => Dialogue::refuse_binary(self.outgoing.control()),
+            Message::Binary => {
+                self.answer(std::mem::take(heard));
+                Dialogue::refuse_binary(self.outgoing.control());
+            }
             Message::Ping(payload) => {
                 write_header(OpCode::Control(Control::Pong), payload.len(), self.outgoing.control());
                 self.outgoing.control().extend_from_slice(payload);

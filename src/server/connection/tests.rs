@@ -178,3 +178,19 @@ async fn what_came_with_the_handshake_is_answered_without_waiting_for_more() {
         assert_eq!(kind(&mut client).await, expected);
     }
 }
+
+#[tokio::test]
+async fn replies_come_in_the_order_of_the_requests() {
+    let hub = hub(Settings::default());
+    let mut client = served(&hub).await;
+    let (ping, binary) = (text(r#"{"type":"ping"}"#), masked(OpCode::Data(Data::Binary), true, b"x"));
+    let halves = [
+        masked(OpCode::Data(Data::Text), false, br#"{"type":"#),
+        masked(OpCode::Data(Data::Continue), true, br#""get_health"}"#),
+    ];
+    let all = [&ping[..], &binary, &halves.concat(), &ping, &text("?")].concat();
+    client.get_mut().write_all(&all).await.unwrap();
+    for expected in ["pong", "error", "health", "pong", "error"] {
+        assert_eq!(kind(&mut client).await, expected);
+    }
+}
