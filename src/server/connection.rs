@@ -93,6 +93,9 @@ impl Connection {
 
     /// Serves the client until either side ends it.
     pub async fn serve(mut self) -> Ended {
+        // The socket may have nothing more to say for a while.
+        let mut early = std::mem::take(&mut self.rest);
+        self.digest(&mut early);
         let ended = std::future::poll_fn(|cx| scratch::with(|scratch| self.poll(cx, scratch))).await;
         // An event that went out only in part is not delivered.
         if let Some(delivery) = self.outgoing.abandon() {
@@ -216,7 +219,10 @@ impl Connection {
                 let message = self.dialogue.hear(&text);
                 self.answer(vec![message]);
             }
-            Message::Binary => Dialogue::refuse_binary(self.outgoing.control()),
+            Message::Binary => {
+                self.answer(std::mem::take(heard));
+                Dialogue::refuse_binary(self.outgoing.control());
+            }
             Message::Ping(payload) => {
                 write_header(OpCode::Control(Control::Pong), payload.len(), self.outgoing.control());
                 self.outgoing.control().extend_from_slice(payload);
@@ -386,3 +392,6 @@ impl Drop for Connection {
         self.leave();
     }
 }
+
+#[cfg(test)]
+mod tests;

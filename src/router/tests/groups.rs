@@ -112,13 +112,13 @@ fn a_member_expelled_by_the_same_event_costs_no_group_its_delivery() {
         let free = world.subscriber(r#"{"topics":["t"],"group":"mixed"}"#);
         let auditor = world.subscriber(r#"{"topics":["t"],"group":"auditors"}"#);
         world.publish(event(r#"{"topic":"filler","id":"filler"}"#));
-        [free, auditor].map(|client| assert!(world.take(client).is_empty()));
+        [free, auditor].iter().for_each(|&client| assert!(world.take(client).is_empty()));
         world.publish(numbered("job", 5));
         assert_eq!(world.router.close_wanted(slow), Some(Close::SlowConsumer), "{order:?}");
         assert_eq!(world.take(free), ["job"], "{order:?}");
         assert_eq!(world.take(auditor), ["job"], "{order:?}");
         // What they took is written with the next turn.
-        [free, auditor].map(|client| assert!(world.take(client).is_empty()));
+        [free, auditor].iter().for_each(|&client| assert!(world.take(client).is_empty()));
         // And nothing of that event is left over for the next one.
         let newcomer = world.subscriber(r#"{"group":"newcomers"}"#);
         world.publish(numbered("next", 5));
@@ -138,7 +138,9 @@ fn a_subscription_beside_the_group_may_take_the_last_room_of_a_member() {
         if group_first {
             own.reverse();
         }
-        own.map(|json| world.subscribe(both, json));
+        own.iter().for_each(|json| {
+            world.subscribe(both, json);
+        });
         let other = world.subscriber(MEMBER);
         world.publish(numbered("job", 5));
         assert_eq!(world.take(both), ["job"]);
