@@ -20,7 +20,7 @@ use super::hub::{Hub, SLICE};
 use super::keepalive::{Keepalive, Verdict};
 use super::outgoing::{Outgoing, Written};
 use super::scratch::{self, READ_BUFFER, Scratch};
-use crate::router::Close;
+use crate::router::{Close, Turn};
 
 /// How long a peer may take to let our last words into its buffers. Long, for it is most often a slow one.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -107,7 +107,7 @@ impl Connection {
         let ended = std::future::poll_fn(|cx| scratch::with(|scratch| self.poll(cx, scratch))).await;
         // An event that went out only in part is not delivered.
         if let Some(delivery) = self.outgoing.abandon() {
-            let mut turn = crate::router::Turn { deliveries: vec![delivery], ..Default::default() };
+            let mut turn = Turn { deliveries: vec![delivery], ..Turn::default() };
             let now = self.hub.now();
             self.hub.with(|router| router.put_back(self.dialogue.key, &mut turn, 0, now));
         }
@@ -267,9 +267,12 @@ impl Connection {
     fn poll_write(&mut self, cx: &mut Context, scratch: &mut Scratch) -> Poll<io::Result<()>> {
         let key = self.dialogue.key;
         loop {
-            // The rest of an event must go before anything else, and counts as taken until it is gone.
-            if self.outgoing.is_mid_event() {
-                if let Some(close) = self.hub.with(|router| router.close_wanted(key)) {
+            // The rest of an event, or many replies, must go first. Receipts join the replies: a client that leaves
+            // them unread is not read from. Gaps stay in the engine, where they add up and take no more room.
+            if self.outgoing.is_mid_event() || self.outgoing.is_congested() {
+                self.hub.with(|router| router.take_notices(key, &mut scratch.turn));
+                self.tell(&mut scratch.turn);
+                if let Some(close) = scratch.turn.close {
                     self.close_for(close);
                     return Poll::Ready(Ok(()));
                 }
@@ -287,9 +290,7 @@ impl Connection {
             scratch.turn.deliveries.clear();
             let budget = self.outgoing.budget();
             self.hub.with(|router| router.take(key, budget, &mut scratch.turn, cx.waker(), now));
-            for notice in scratch.turn.notices.drain(..) {
-                self.dialogue.tell(notice, self.outgoing.control());
-            }
+            self.tell(&mut scratch.turn);
             if let Some(close) = scratch.turn.close {
                 self.hub.with(|router| router.put_back(key, &mut scratch.turn, 0, now));
                 self.close_for(close);
@@ -314,6 +315,12 @@ impl Connection {
                 }
                 other => return self.note_blocked(other.map_ok(|_| ())),
             }
+        }
+    }
+
+    fn tell(&mut self, turn: &mut Turn) {
+        for notice in turn.notices.drain(..) {
+            self.dialogue.tell(notice, self.outgoing.control());
         }
     }
 
