@@ -94,3 +94,6 @@ fn response(status: &str, extra: &str, body: &str) -> Vec<u8> {
     )
     .into_bytes()
 }
+
+#[cfg(test)]
+mod tests;
