@@ -17,7 +17,9 @@ fn turn(events: impl IntoIterator<Item = std::sync::Arc<crate::protocol::Event>>
     let mut router = Router::new(crate::router::Settings::default());
     let key = router.connect().unwrap();
     router.subscribe(key, Uuid::from_u128(0xabc), wanted("{}")).unwrap();
-    events.into_iter().for_each(|event| drop(router.publish(event, None, None, 0)));
+    for event in events {
+        router.publish(event, None, None, 0);
+    }
     router.dispatch(usize::MAX, 0);
     let mut turn = Turn::default();
     let all = Budget { events: usize::MAX, bytes: usize::MAX };
