@@ -1,6 +1,7 @@
 //! What all connections share: the engine, its clock, the settings.
 
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
@@ -40,8 +41,12 @@ impl Counted {
         hub.connections.fetch_add(1, Relaxed);
         Self(hub)
     }
+}
 
-    pub fn hub(&self) -> &Hub {
+impl Deref for Counted {
+    type Target = Hub;
+
+    fn deref(&self) -> &Hub {
         &self.0
     }
 }

@@ -245,3 +245,6 @@ impl Tail {
 fn text(delivery: &Delivery, lean: bool) -> &str {
     if lean { delivery.event.lean() } else { delivery.event.full() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,9 +138,9 @@ fn a_subscription_beside_the_group_may_take_the_last_room_of_a_member() {
         if group_first {
             own.reverse();
         }
-        own.iter().for_each(|json| {
+        for json in own {
             world.subscribe(both, json);
-        });
+        }
         let other = world.subscriber(MEMBER);
         world.publish(numbered("job", 5));
         assert_eq!(world.take(both), ["job"]);

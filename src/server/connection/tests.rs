@@ -194,3 +194,48 @@ async fn replies_come_in_the_order_of_the_requests() {
         assert_eq!(kind(&mut client).await, expected);
     }
 }
+
+#[tokio::test]
+async fn a_stalled_client_is_told_of_gaps_only_as_fast_as_it_reads() {
+    let hub = hub(Settings::default());
+    let (socket, _peer) = sockets().await;
+    let mut connection = connection(&hub, socket, Vec::new());
+    let key = connection.dialogue.key;
+    hub.with(|router| router.hello(key));
+    (0..100).for_each(|id| subscribe(&hub, key, id, "{}"));
+    // More than the sockets take.
+    connection.outgoing.control().resize(32 << 20, 0);
+    assert!(!poll_once(&mut connection).await);
+    let before = connection.outgoing.control().len();
+    assert!(connection.outgoing.is_congested());
+    for now in 1..50 {
+        publish(&hub, r#"{"topic":"t"}"#, Some(now));
+        hub.with(|router| router.expire(now));
+        assert!(!poll_once(&mut connection).await);
+    }
+    assert!(connection.outgoing.control().len() <= before);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_receipts_is_not_read_from() {
+    let hub = hub(Settings::default());
+    let (socket, peer) = sockets().await;
+    let mut connection = connection(&hub, socket, Vec::new());
+    subscribe(&hub, connection.dialogue.key, 1, r#"{"topics":["large"]}"#);
+    let large = format!(r#"{{"topic":"large","payload":"{}"}}"#, "x".repeat(12 << 20));
+    publish(&hub, &large, None);
+    let message = text(r#"{"type":"publish","event":{"topic":"t"},"receipt":"dispatched"}"#).repeat(1_000);
+    let mut rest = &message[..];
+    for _ in 0..400 {
+        match peer.try_write(rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+        }
+        rest = if rest.is_empty() { &message } else { rest };
+        assert!(!poll_once(&mut connection).await);
+    }
+    assert!(connection.outgoing.is_mid_event());
+    assert!(connection.outgoing.is_congested());
+    let accepted: u64 = hub.with(|router| router.stats().accepted.iter().sum());
+    assert!(accepted < 5_000, "{accepted} publishes were read");
+}
