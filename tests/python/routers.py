@@ -39,12 +39,13 @@ class Router:
         self.ports: dict[str, int] = {}
         self.stopped = False
         (folder / "config.toml").write_text(config)
+        port = str(settings.pop("port", 0))
         environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         environment[PREFIX + "RUNTIME_DIR"] = str(folder)
         environment.update({PREFIX + name.upper(): written(value) for name, value in settings.items()})
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [program(), "-c", folder / "config.toml", "--port", "0"],
+                [program(), "-c", folder / "config.toml", "--port", port],
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         self._wait_until_it_listens()

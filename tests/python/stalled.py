@@ -2,6 +2,9 @@
 
 A stalled subscriber's kernel buffers fill first; what comes after that waits in the router.
 """
+import asyncio
+from collections import Counter
+
 from client import connect
 from raw import RawPeer, raw_client
 
@@ -36,20 +39,27 @@ async def publish_in_order(router, events: list[dict], **beside) -> list[dict]:
     return replies
 
 
-async def fill_until_refused(router, topic: str, priority: int) -> list[int]:
-    """Publishes until the stalled subscriber's outbox takes no more. Returns the numbers that it took.
+async def fill_until_refused(router, topic: str, priority: int) -> tuple[list[int], int]:
+    """Publishes until the stalled subscriber's outbox takes no more, and goes on taking no more.
 
-    Half the events are big, so that the kernel is full before the outbox; each waits for its receipt.
+    Returns the numbers that it took and how many it did not. The first events are big, so that the kernel
+    is full before the outbox; each waits for its receipt, so that nothing is shed before the kernel is full.
     """
-    taken = []
+    taken: list[int] = []
+    refused = refused_in_a_row = 0
     async with await connect(router) as publisher:
         for number in range(100_000):
             text = TEXT * 100 if number < 100 else TEXT
             reply = await publisher.publish(numbered(topic, priority, number, text), receipt="dispatched")
-            if reply["matched"] == 0:
-                assert sum(reply["refused"].values()) == 1, reply
-                return taken
-            taken.append(number)
+            if reply["matched"]:
+                taken.append(number)
+                refused_in_a_row = 0
+                continue
+            assert sum(reply["refused"].values()) == 1, reply
+            refused, refused_in_a_row = refused + 1, refused_in_a_row + 1
+            if refused_in_a_row == 3:
+                return taken, refused
+            await asyncio.sleep(0.2)
     raise AssertionError("an outbox without a bound")
 
 
@@ -59,3 +69,18 @@ async def read_messages(peer: RawPeer, done) -> list[dict]:
     while not done(messages):
         messages.append(await peer.message())
     return messages
+
+
+def received(messages: list[dict]) -> Counter:
+    """How many events of each priority came."""
+    return Counter(priority_of(message) for message in messages if message["type"] == "event")
+
+
+def reported(messages: list[dict], subscription: str) -> Counter:
+    """What the gap notices say was shed, by priority."""
+    shed: Counter = Counter()
+    for message in messages:
+        if message["type"] == "gap" and message["subscription_id"] == subscription:
+            for kind in ("evicted", "expired"):
+                shed.update({int(priority): count for priority, count in message.get(kind, {}).items()})
+    return shed
