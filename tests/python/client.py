@@ -86,7 +86,7 @@ class Client:
     async def publish(self, event: dict, **beside) -> dict:
         """Publishes; `beside` stands next to the event in the message. The event must be taken."""
         reply = await self.ask({"type": "publish", "event": event, **beside})
-        assert reply["type"] == "published" and reply["status"] != "dropped", reply
+        assert reply["type"] == "published" and reply["status"] == "queued", reply
         return reply
 
     async def publish_many(self, events: list[dict], **beside) -> list[dict]:

@@ -5,6 +5,7 @@ What is said to it over the wire does not belong here (see client.py and raw.py)
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "GADUGI_ROUTER_"
+# Runs the same tests on a router with that many threads.
+THREADS = os.environ.get("GADUGI_TEST_THREADS")
 START_PATIENCE = 20.0
 STOP_PATIENCE = 30.0
 LISTENING = re.compile(r"(127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1\]|\[::\]):(\d+)")
@@ -33,19 +36,21 @@ def program() -> Path:
 class Router:
     """A running router. `settings` become the environment: limits__outbox_events=10 sets limits.outbox_events."""
 
-    def __init__(self, folder: Path, config: str = "", **settings):
+    def __init__(self, folder: Path, config: str = "", config_name: str = "config.toml", **settings):
         folder.mkdir()
         self.log_file = folder / "stderr"
         self.ports: dict[str, int] = {}
         self.stopped = False
-        (folder / "config.toml").write_text(config)
-        port = str(settings.pop("port", 0))
+        (folder / config_name).write_text(config)
+        self.given_port = settings.pop("port", 0)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         environment[PREFIX + "RUNTIME_DIR"] = str(folder)
+        if THREADS:
+            environment[PREFIX + "THREADS"] = THREADS
         environment.update({PREFIX + name.upper(): written(value) for name, value in settings.items()})
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [program(), "-c", folder / "config.toml", "--port", port],
+                [program(), "-c", folder / config_name, "--port", str(self.given_port)],
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         self._wait_until_it_listens()
@@ -110,11 +115,31 @@ class Router:
             time.sleep(0.01)
 
     def _read_ports(self) -> bool:
-        """Takes the addresses from the complete log lines that say where it listens."""
+        """Takes the addresses from the complete log lines that say where it listens.
+
+        Such a line is not there at every log level; a port that was given can be tried instead.
+        """
+        if self.given_port and can_connect(self.given_port):
+            self.ports["127.0.0.1"] = self.given_port
         for line in self.log().splitlines(keepends=True):
             if "listening" in line.lower() and line.endswith("\n"):
                 self.ports.update({host: int(port) for host, port in LISTENING.findall(line)})
         return bool(self.ports)
+
+
+def can_connect(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def written(value) -> str:

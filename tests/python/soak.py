@@ -9,12 +9,11 @@ import asyncio
 import random
 from collections import Counter
 
-from client import connect
+from client import connect, until
 from raw import PING, dial, frame, raw_client, text_frame, upgrade
 
 TOPICS = [f"soak.{number}" for number in range(6)]
 GROUP_TOPIC = "soak-group.job"
-FINAL = "soak-final"
 SUBSCRIBERS, PUBLISHERS, VANDALS = 8, 4, 6
 
 
@@ -35,13 +34,13 @@ class Account:
 
 
 class Subscriber:
-    """Reads, and now and then does not, until it is told to finish and has its final event."""
+    """Reads, and now and then does not."""
 
     def __init__(self, peer, chance: random.Random, stalls: bool):
         self.peer, self.chance, self.stalls = peer, chance, stalls
+        self.patience = 600.0
         self.accounts: dict[str | int, Account] = {}
         self.latest: dict[tuple, int] = {}
-        self.has_final = False
 
     async def subscribe(self, account: Account, topic: str, **filters) -> None:
         reply = await self.peer.ask({"type": "subscribe", "subscription": {"topics": [topic], **filters}})
@@ -53,7 +52,7 @@ class Subscriber:
         """Reads one message, or stalls for a moment first."""
         if self.stalls and self.chance.random() < 0.002:
             await asyncio.sleep(self.chance.uniform(0.1, 1.5))
-        message = await self.peer.message()
+        message = await self.peer.message(patience=self.patience)
         if message["type"] == "gap":
             account = self.accounts[message["subscription_id"]]
             for kind in ("evicted", "expired"):
@@ -64,9 +63,6 @@ class Subscriber:
             raise AssertionError(f"nobody asked for {message}")
 
     def _got(self, event: dict, subscription) -> None:
-        if event["topic"] == FINAL:
-            self.has_final = True
-            return
         priority, payload = event.get("priority", 5), event["payload"]
         self.accounts[subscription].received[priority] += 1
         line = (subscription, payload["publisher"], priority)
@@ -88,7 +84,6 @@ class Soak:
 
     async def run(self) -> None:
         await self._subscribe()
-        self.final_expected = None
         reading = [asyncio.create_task(self._read(subscriber)) for subscriber in self.subscribers]
         vandals = [asyncio.create_task(self._vandal(self._chance())) for _ in range(VANDALS)]
         publishers = [asyncio.create_task(self._publish(index, self._chance())) for index in range(PUBLISHERS)]
@@ -97,14 +92,14 @@ class Soak:
         await asyncio.gather(*publishers, *vandals)
         for subscriber in self.subscribers:
             subscriber.stalls = False
-        async with await connect(self.router) as publisher:
-            await publisher.publish({"topic": FINAL, "priority": 1})
-        self.final_expected = self.dispatched
-        done, late = await asyncio.wait(reading, timeout=60)
-        for task in late:
+        try:
+            await until(lambda: self._settled(reading), "the books balance", 60)
+        except AssertionError as failure:
+            print(failure)  # what follows says where
+        for task in reading:
+            if task.done():
+                task.result()
             task.cancel()
-        for task in done:
-            task.result()
         self._balance()
 
     def _chance(self) -> random.Random:
@@ -131,16 +126,15 @@ class Soak:
                 await subscriber.subscribe(account, pattern, priorities=[minimum])
             if index < 3:
                 await subscriber.subscribe(self.accounts[0], GROUP_TOPIC, group="soakers")
-            await subscriber.subscribe(Account("final", []), FINAL)
             self.subscribers.append(subscriber)
 
     async def _read(self, subscriber: Subscriber) -> None:
-        def settled() -> bool:
-            mine = {id(account): account for account in subscriber.accounts.values() if account.name != "group"}
-            return subscriber.has_final and self.final_expected is not None and all(
-                account.balances(self.final_expected) for account in mine.values() if account.topics)
-        while not settled():
+        while True:
             await subscriber.read()
+
+    def _settled(self, reading) -> bool:
+        return (any(task.done() for task in reading)
+                or all(account.balances(self.dispatched) for account in self.accounts))
 
     async def _publish(self, index: int, chance: random.Random) -> None:
         number = 0

@@ -164,11 +164,11 @@ async def test_one_byte_more_closes_the_connection(router):
 
 
 async def test_the_limit_is_a_setting(start):
-    router = start(limits__max_message_size=1000)
+    router = start(limits__max_message_size=2000)
     async with witness(router), await connect(router) as client:
-        await client.send(publish_of_size(1000))
+        await client.send(publish_of_size(2000))
         assert (await client.reply())["status"] == "queued"
-        await client.send(publish_of_size(1001))
+        await client.send(publish_of_size(2001))
         code, _ = await client.closed()
         assert code == 1009
 

@@ -68,6 +68,24 @@ async def test_receipts_that_nobody_reads_are_bounded(router):
         assert router.rss() < BOUND_MIB
 
 
+async def test_who_publishes_faster_than_allowed_is_refused_for_a_while(start):
+    router = start(limits__publish_rate=20, limits__publish_burst=30)
+    async with await connect(router) as client:
+        await client.subscribe("t")
+        replies = await client.publish_many([{"topic": "t", "payload": {"n": number}} for number in range(300)])
+        taken = [number for number, reply in enumerate(replies) if reply["status"] == "queued"]
+        refusals = [reply for reply in replies if reply["status"] != "queued"]
+        assert taken[:30] == list(range(30)) and len(refusals) > 100
+        assert {(reply["type"], reply["reason"]) for reply in refusals} == {("published", "rate_limited")}
+        await client.ping("pings are not publishes")
+
+        async def it_may_publish_again():
+            reply = await client.ask({"type": "publish", "event": {"topic": "u"}})
+            return reply["status"] == "queued"
+        await until(it_may_publish_again, "the refusal ends")
+        assert [(await client.event())["payload"]["n"] for _ in taken] == taken
+
+
 async def test_a_client_may_deliver_its_message_a_byte_at_a_time(router):
     async with witness(router) as others, await raw_client(router) as peer:
         before = others.count

@@ -31,9 +31,14 @@ async def test_everything_in_hello_but_the_protocol_is_optional(router, beside):
         assert (await client.ask({"type": "hello", "protocol": 2, **beside}))["type"] == "hello"
 
 
-async def test_a_protocol_from_the_future_is_refused_and_the_connection_stays(router):
+async def test_a_client_from_the_future_is_told_which_protocol_is_spoken(router):
     async with await connect(router) as client:
-        error = await client.error({"type": "hello", "protocol": 99})
+        assert (await client.ask({"type": "hello", "protocol": 3}))["protocol"] == 2
+
+
+async def test_the_protocol_without_hello_is_refused_and_the_connection_stays(router):
+    async with await connect(router) as client:
+        error = await client.error({"type": "hello", "protocol": 1})
         assert error["code"] == "unsupported_protocol" and "2" in error["error"]
         await client.ping()
 
@@ -62,7 +67,7 @@ def requests(subscription: str) -> list[tuple[dict, str]]:
         ({"type": "subscribe", "subscription": {"topics": [5]}}, "error"),
         ({"type": "unsubscribe", "subscription_id": "no such"}, "error"),
         ({"type": "no such type"}, "error"),
-        ({"type": "hello", "protocol": 99}, "error"),
+        ({"type": "hello", "protocol": 1}, "error"),
     ]
 
 

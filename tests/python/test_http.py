@@ -4,7 +4,7 @@ import asyncio
 import pytest
 
 from client import PATIENCE
-from raw import dial, upgrade
+from raw import dial, text_frame, upgrade
 from witness import witness
 
 
@@ -118,12 +118,11 @@ async def test_headers_as_browsers_and_proxies_write_them_are_understood(router,
 
 async def test_frames_may_come_right_behind_the_handshake(router):
     """A client that does not wait for its welcome is served all the same."""
-    from raw import text_frame
     async with await dial(router) as peer:
         await peer.send(upgrade() + text_frame({"type": "ping", "echo": "early"}))
         assert (await peer.http_head()).startswith("HTTP/1.1 101")
         assert (await peer.message())["type"] == "welcome"
-        assert (await peer.message())["echo"] == "early"
+        assert (await peer.message(patience=10))["echo"] == "early", "also if nothing more comes to wake the router"
 
 
 @pytest.mark.parametrize("beginning", [b"", b"GET", b"GET / HTTP/1.1\r\nHost: x\r\n", upgrade()[:-2]],

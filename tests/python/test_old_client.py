@@ -1,10 +1,12 @@
 """The clients that exist today work unchanged (see old_client.py)."""
+import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from client import connect
+from client import Client, connect, open_socket
 from old_client import Event, Kind, Metadata, OldClient, Priority
+from routers import free_port
 
 
 async def test_an_old_client_gets_back_exactly_what_it_published(router):
@@ -59,11 +61,21 @@ async def test_an_old_client_pings_and_asks_for_health(router):
         assert (await client.health())["connected_clients"] == 1
 
 
-@pytest.mark.parametrize("multi", [False, True])
-async def test_the_settings_of_old_deployments_are_understood(start, multi):
-    router = start(max_queue_size=500, max_clients=2, use_multi_queue=multi, log_level="WARNING" if multi else "INFO")
+@pytest.mark.parametrize("multi, level", [(False, "INFO"), (True, "WARNING")])
+async def test_the_settings_of_old_deployments_are_understood(start, multi, level):
+    router = start(port=free_port(), max_queue_size=500, max_clients=2, use_multi_queue=multi, log_level=level)
     async with OldClient(router.url) as client:
         await client.subscribe([])
         for priority in Priority:
             assert await client.publish(Event("t", priority=priority))
         assert sorted([(await client.next_event()).priority for _ in Priority]) == sorted(Priority)
+
+
+async def test_the_settings_file_of_old_deployments_is_understood(start):
+    settings = {"host": "localhost", "port": 9090, "max_queue_size": 50, "max_clients": 1, "use_multi_queue": False,
+                "log_level": "INFO"}
+    router = start(config=json.dumps(settings), config_name="router_config.json")
+    async with OldClient(router.url) as client:
+        assert (await client.ping("old"))["echo"] == "old"
+        surplus = Client(await open_socket(router))
+        assert (await surplus.receive())["message"] == "Maximum clients (1) reached"

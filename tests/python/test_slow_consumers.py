@@ -49,7 +49,6 @@ async def test_received_and_reported_make_up_what_matched(start):
             return received(messages) + reported(messages, slow.subscription) == matched
         messages = await read_messages(slow, all_accounted_for)
         assert reported(messages, slow.subscription)[1] > 0
-        assert received(messages)[10] == matched[10] or reported(messages, slow.subscription)[9] == matched[9]
 
         await publish_in_order(router, [numbered("t", 5, 7000)])
         last = await slow.message()
