@@ -115,7 +115,8 @@ class Soak:
     async def _subscribe(self) -> None:
         for index in range(SUBSCRIBERS):
             stalls = index % 2 == 0
-            peer = await raw_client(self.router, receive_buffer=4096 if stalls else None, hello={"lean": index % 3 == 0})
+            hello = {"lean": index % 3 == 0}
+            peer = await raw_client(self.router, receive_buffer=4096 if stalls else None, hello=hello)
             subscriber = Subscriber(peer, self._chance(), stalls)
             for number in range(self.chance.randint(1, 3)):
                 minimum = self.chance.choice([1, 1, 3, 6])
@@ -143,10 +144,14 @@ class Soak:
                 burst = []
                 for _ in range(chance.choice([1, 5, 50, 200])):
                     burst.append({
-                        "topic": chance.choice([*TOPICS, GROUP_TOPIC]), "priority": chance.choice([1, 1, 2, 3, 3, 5, 7, 10]),
-                        "payload": {"publisher": index, "n": number, "text": "x" * chance.choice([0, 100, 300, 2000])}})
+                        "topic": chance.choice([*TOPICS, GROUP_TOPIC]),
+                        "priority": chance.choice([1, 1, 2, 3, 3, 5, 7, 10]),
+                        "payload": {"publisher": index, "n": number, "text": "x" * chance.choice([0, 100, 300, 2000])},
+                    })
                     number += 1
-                beside = {"receipt": "dispatched"} | ({"ttl_ms": chance.randint(1, 300)} if chance.random() < 0.1 else {})
+                beside = {"receipt": "dispatched"}
+                if chance.random() < 0.1:
+                    beside["ttl_ms"] = chance.randint(1, 300)
                 if chance.random() < 0.2:
                     reply = await client.ask({"type": "publish_batch", "events": burst, **beside})
                     results = reply["results"]

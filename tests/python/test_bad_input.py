@@ -4,7 +4,7 @@ import json
 import pytest
 import websockets
 
-from client import TIME, Client, connect
+from client import TIME, connect
 from witness import witness
 
 LIMIT = 10_000_000

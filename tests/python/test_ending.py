@@ -1,11 +1,15 @@
 """The end of the router: what clients and the operator see of it."""
 import asyncio
+import contextlib
 import signal
+import subprocess
 
 import pytest
+import websockets
 
 from client import connect
 from raw import dial, raw_client
+from routers import program
 from stalled import numbered, publish_in_order, stalled_subscriber
 
 
@@ -29,6 +33,33 @@ async def test_no_client_can_hold_up_the_end(start):
     await asyncio.to_thread(router.stop)
     for peer in (stalled, knocking, rude):
         peer.vanish()
+
+
+async def test_the_end_may_come_in_the_middle_of_traffic(start):
+    router = start()
+    slow = await stalled_subscriber(router, "t", hello={})
+    clients = [await connect(router) for _ in range(4)]
+
+    async def talk(client):
+        await client.subscribe("t", group="g")
+        with contextlib.suppress(websockets.ConnectionClosed):
+            while True:
+                await client.publish_many([numbered("t", 5, number) for number in range(100)], receipt="dispatched")
+                client.kept.clear()
+    talks = [asyncio.create_task(talk(client)) for client in clients]
+    await asyncio.sleep(0.5)
+    assert not any(task.done() for task in talks)
+    await asyncio.to_thread(router.stop)
+    await asyncio.gather(*talks)
+    slow.vanish()
+
+
+async def test_an_address_that_is_taken_is_said_in_one_line(router, tmp_path):
+    (tmp_path / "empty.toml").touch()
+    command = [program(), "-c", tmp_path / "empty.toml", "--host", "127.0.0.1", "--port", str(router.port)]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert second.returncode == 69 and second.stdout == ""
+    assert str(router.port) in second.stderr and second.stderr.count("\n") == 1
 
 
 async def test_a_router_without_clients_ends_too(start):

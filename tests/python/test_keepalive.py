@@ -2,7 +2,7 @@
 import asyncio
 
 from client import connect, until
-from raw import PING, PONG, frame, raw_client
+from raw import CLOSE, PING, PONG, frame, raw_client
 from stalled import numbered, publish_in_order, stalled_subscriber
 from witness import witness
 
@@ -23,8 +23,9 @@ async def test_a_peer_that_answers_no_ping_is_dropped(start):
         assert (await client.health())["active_subscriptions"] == 0
         frames = []
         while (found := await silent.frame()) is not None:
-            frames.append(found[0])
-        assert PING in frames, "it was asked before it was dropped"
+            frames.append(found)
+        assert [opcode for opcode, _ in frames] == [PING, CLOSE], "it is asked before it is dropped"
+        assert int.from_bytes(frames[1][1][:2], "big") == 1011
 
 
 async def test_a_peer_that_reads_nothing_either_is_dropped(start):

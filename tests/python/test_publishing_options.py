@@ -71,7 +71,8 @@ async def test_a_batch_has_a_result_for_each_event_in_order(router):
     async with await connect(router) as client:
         await client.subscribe("t")
         reply = await client.ask({"type": "publish_batch", "events": [
-            {"id": "one", "topic": "t"}, {"topic": "t", "priority": 77}, {"topic": "t"}, 5, {"id": "five", "topic": "t"}]})
+            {"id": "one", "topic": "t"}, {"topic": "t", "priority": 77}, {"topic": "t"}, 5,
+            {"id": "five", "topic": "t"}]})
         assert reply["type"] == "published_batch" and set(reply) == {"type", "results"}
         one, bad, unnamed, number, five = reply["results"]
         assert one == {"event_id": "one", "status": "queued"}

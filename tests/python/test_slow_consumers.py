@@ -83,6 +83,30 @@ async def test_a_gap_has_the_shape_of_the_protocol(start):
             assert set(gap) == {"type", "subscription_id", "evicted"} and set(gap["evicted"]) == {"3"}
 
 
+async def test_an_event_too_big_for_any_outbox_is_reported_as_missed(start):
+    router = start(limits__outbox_size=100_000)
+    async with await connect(router, hello={}) as client:
+        subscription = await client.subscribe("t")
+        receipt = await client.publish(numbered("t", 7, 1, "x" * 200_000), receipt="dispatched")
+        assert receipt["matched"] == 0 and sum(receipt["refused"].values()) == 1
+        gap = await client.expect("gap")
+        assert reported([gap], subscription) == {7: 1}
+        await client.publish(numbered("t", 7, 2))
+        assert number_of(await client.expect("event")) == 2
+
+
+async def test_nothing_that_waited_comes_after_unsubscribing(router):
+    async with await stalled_subscriber(router, "t") as slow:
+        kept = await slow.subscribe("u")
+        await publish_in_order(router, [numbered("t", 5, number) for number in range(5000)], receipt="dispatched")
+        await publish_in_order(router, [numbered("u", 5, 9999)], receipt="dispatched")
+        await slow.say({"type": "unsubscribe", "subscription_id": slow.subscription})
+        before = await read_messages(slow, lambda messages: messages and messages[-1]["type"] == "unsubscribed")
+        assert len(before) < 1500
+        last = await slow.message()
+        assert last["subscription_id"] == kept and number_of(last) == 9999
+
+
 async def test_a_client_without_hello_hears_of_no_gap(start):
     router = start(limits__outbox_events=100)
     async with await stalled_subscriber(router, "t") as slow:

@@ -16,7 +16,8 @@ SEED = int(os.environ.get("GADUGI_SOAK_SEED") or random.randrange(1 << 32))
 @pytest.mark.parametrize("threads", [1, 2])
 async def test_the_books_balance_whatever_clients_do(start, threads):
     print(f"GADUGI_SOAK_SEED={SEED} GADUGI_SOAK_SECONDS={SECONDS:g}, {threads} threads")
-    router = start(threads=threads, limits__outbox_events=300, limits__handshake_timeout="2s", limits__ping_interval="10s")
+    router = start(threads=threads, limits__outbox_events=300, limits__handshake_timeout="2s",
+                   limits__ping_interval="10s")
     soak = Soak(router, SEED, SECONDS / 2)
     async with witness(router):
         await soak.run()
