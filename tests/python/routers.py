@@ -43,15 +43,10 @@ class Router:
         self.stopped = False
         (folder / config_name).write_text(config)
         self.given_port = settings.pop("port", 0)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        environment[PREFIX + "RUNTIME_DIR"] = str(folder)
-        if THREADS:
-            environment[PREFIX + "THREADS"] = THREADS
-        environment.update({PREFIX + name.upper(): written(value) for name, value in settings.items()})
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 [program(), "-c", folder / config_name, "--port", str(self.given_port)],
-                env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=environment(folder, **settings), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         self._wait_until_it_listens()
 
@@ -125,6 +120,15 @@ class Router:
             if "listening" in line.lower() and line.endswith("\n"):
                 self.ports.update({host: int(port) for host, port in LISTENING.findall(line)})
         return bool(self.ports)
+
+
+def environment(folder: Path, **settings) -> dict[str, str]:
+    """Ours without any setting, and then these."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    clean[PREFIX + "RUNTIME_DIR"] = str(folder)
+    if THREADS:
+        clean[PREFIX + "THREADS"] = THREADS
+    return clean | {PREFIX + name.upper(): written(value) for name, value in settings.items()}
 
 
 def can_connect(port: int) -> bool:

@@ -9,7 +9,7 @@ import websockets
 
 from client import connect
 from raw import dial, raw_client
-from routers import program
+from routers import environment, program
 from stalled import numbered, publish_in_order, stalled_subscriber
 
 
@@ -57,7 +57,7 @@ async def test_the_end_may_come_in_the_middle_of_traffic(start):
 async def test_an_address_that_is_taken_is_said_in_one_line(router, tmp_path):
     (tmp_path / "empty.toml").touch()
     command = [program(), "-c", tmp_path / "empty.toml", "--host", "127.0.0.1", "--port", str(router.port)]
-    second = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    second = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=30)
     assert second.returncode == 69 and second.stdout == ""
     assert str(router.port) in second.stderr and second.stderr.count("\n") == 1
 
