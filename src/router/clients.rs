@@ -50,8 +50,8 @@ impl Router {
         }
     }
 
-    /// A client is gone, or about to be: it gets nothing more. What waits for it goes to the dead letters; what it
-    /// has taken counts as delivered.
+    /// A client is gone, or about to be: it gets nothing more. What waits for it goes to the dead letters; what it took
+    /// and did not put back counts as written.
     pub fn disconnect(&mut self, key: ClientKey, now: Millis) {
         self.drop_deliveries(key, Reason::Disconnected, now);
         self.drop_subscriptions(key);

@@ -1,28 +1,29 @@
 //! Work-sharing groups: of all subscriptions of one group that match an event, exactly one gets it.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 use slab::Slab;
 
+use super::ingress::Queued;
 use super::subscription::{GroupKey, SubscriptionKey};
+use super::{Millis, Refusals, Router};
 
 /// How suitable a member is; the greatest gets the event.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Fitness {
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Fitness {
     /// It has room.
-    pub can_take: bool,
+    can_take: bool,
     /// Events that wait for its client: fewer is better.
-    pub load: std::cmp::Reverse<usize>,
+    load: Reverse<usize>,
     /// The event it was last given: longer ago is better, so that equals take turns.
-    pub chosen: std::cmp::Reverse<u64>,
+    chosen: Reverse<u64>,
 }
 
 struct Group {
     name: Box<str>,
     members: usize,
-    /// Members that match the event at hand, for as long as it is being matched.
-    contenders: Vec<SubscriptionKey>,
 }
 
 /// All groups that have a member.
@@ -30,8 +31,6 @@ struct Group {
 pub(super) struct Groups {
     groups: Slab<Group>,
     by_name: HashMap<Box<str>, GroupKey, RandomState>,
-    /// Groups with contenders for the event at hand.
-    contested: Vec<GroupKey>,
 }
 
 impl Groups {
@@ -41,8 +40,7 @@ impl Groups {
             self.groups[key.0 as usize].members += 1;
             return key;
         }
-        let group = Group { name: name.into(), members: 1, contenders: Vec::new() };
-        let key = GroupKey(self.groups.insert(group) as u32);
+        let key = GroupKey(self.groups.insert(Group { name: name.into(), members: 1 }) as u32);
         self.by_name.insert(name.into(), key);
         key
     }
@@ -57,27 +55,39 @@ impl Groups {
         }
     }
 
-    /// A member that matches the event at hand.
-    pub fn contend(&mut self, key: GroupKey, member: SubscriptionKey) {
-        let Some(group) = self.groups.get_mut(key.0 as usize) else { return };
-        if group.contenders.is_empty() {
-            self.contested.push(key);
-        }
-        group.contenders.push(member);
-    }
-
-    /// Appends the contenders of one group after another; false when there is no more. A member, or its whole group,
-    /// may be gone by now: what others got of the same event may have expelled a client.
-    pub fn next_contest(&mut self, contenders: &mut Vec<SubscriptionKey>) -> bool {
-        let Some(key) = self.contested.pop() else { return false };
-        if let Some(group) = self.groups.get_mut(key.0 as usize) {
-            contenders.append(&mut group.contenders);
-        }
-        true
-    }
-
     #[cfg(test)]
     pub fn len(&self) -> usize {
         self.groups.len()
+    }
+}
+
+impl Router {
+    /// Gives the event to the fittest contender of each group. One group after another: what one delivery changes,
+    /// up to a client that is expelled by it, counts for the next.
+    pub(super) fn share(&mut self, queued: &Queued, now: Millis, matched: &mut u32, refused: &mut Refusals) {
+        let mut contenders = std::mem::take(&mut self.contenders);
+        contenders.sort_unstable();
+        for group in contenders.chunk_by(|one, other| one.0 == other.0) {
+            let bytes = queued.event.size();
+            let members = group.iter().filter_map(|&(_, key)| Some((self.fitness(key, bytes)?, key)));
+            let Some((_, fittest)) = members.max_by_key(|&(fitness, _)| fitness) else { continue };
+            if let Some(subscription) = self.subscriptions.get_mut(fittest.0 as usize) {
+                subscription.chosen = self.sequence;
+            }
+            self.deliver(fittest, queued, now, matched, refused);
+        }
+        contenders.clear();
+        self.contenders = contenders;
+    }
+
+    /// `None` when the member is gone, expelled by an earlier delivery of the same event.
+    fn fitness(&self, member: SubscriptionKey, bytes: usize) -> Option<Fitness> {
+        let subscription = self.subscriptions.get(member.0 as usize)?;
+        let outbox = &self.clients.get(subscription.client.index as usize)?.outbox;
+        Some(Fitness {
+            can_take: outbox.has_room(bytes, &self.settings),
+            load: Reverse(outbox.len()),
+            chosen: Reverse(subscription.chosen),
+        })
     }
 }

@@ -6,6 +6,18 @@ use super::{Millis, Reason, Router, Settings};
 use crate::protocol::Priority;
 
 impl Router {
+    /// Whether something that may expire came since this was last asked: [`Router::expire`] is to be called until
+    /// [`Router::has_deadlines`] says no.
+    pub fn take_new_deadline(&mut self) -> bool {
+        std::mem::take(&mut self.new_deadline)
+    }
+
+    /// Whether something that may expire waits somewhere.
+    pub fn has_deadlines(&self) -> bool {
+        self.ingress.soonest() < Millis::MAX
+            || self.clients.iter().any(|(_, client)| client.outbox.soonest() < Millis::MAX)
+    }
+
     /// Moves what has expired to the dead letters, wherever it waits: also behind events of higher priority and
     /// for subscribers that do not read. To be called now and then; what is delivered is checked by itself.
     pub fn expire(&mut self, now: Millis) {

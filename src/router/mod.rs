@@ -39,7 +39,7 @@ pub use subscription::Gap;
 use client::Client;
 use groups::Groups;
 use ingress::Ingress;
-use subscription::{Subscription, SubscriptionKey};
+use subscription::{GroupKey, Subscription, SubscriptionKey};
 
 /// Milliseconds since the engine's start.
 pub type Millis = u64;
@@ -56,6 +56,8 @@ pub struct Router {
     dead: DeadLetters,
     stats: Stats,
     draining: bool,
+    /// Something that may expire came since it was last asked.
+    new_deadline: bool,
     /// Numbers the events as they are matched.
     sequence: u64,
     next_generation: u32,
@@ -63,6 +65,8 @@ pub struct Router {
     wakers: Vec<Waker>,
     /// The candidates for the event that is being matched; kept for its memory.
     found: Vec<SubscriptionKey>,
+    /// Those of them that are members of a group.
+    contenders: Vec<(GroupKey, SubscriptionKey)>,
 }
 
 impl Router {
@@ -79,10 +83,12 @@ impl Router {
             groups: Groups::default(),
             stats: Stats::default(),
             draining: false,
+            new_deadline: false,
             sequence: 0,
             next_generation: 0,
             wakers: Vec::new(),
             found: Vec::new(),
+            contenders: Vec::new(),
         }
     }
 

@@ -1,15 +1,13 @@
 //! The way in: publish puts an event on the ingress queue, dispatch takes it off and offers it to whoever it
 //! matches.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::client::Notice;
 use super::delivery::lose;
-use super::groups::Fitness;
 use super::ingress::{Offered, Queued};
 use super::outbox::Waiting;
-use super::subscription::SubscriptionKey;
+use super::subscription::{GroupKey, SubscriptionKey};
 use super::{ClientKey, DeadLetter, Millis, Reason, Router, SlowConsumer};
 use crate::protocol::Event;
 
@@ -59,6 +57,7 @@ impl Router {
         }
         let priority = event.priority().index();
         let deadline = ttl.map_or(Millis::MAX, |ttl| now.saturating_add(ttl));
+        self.new_deadline |= ttl.is_some();
         match self.ingress.offer(Queued { event, deadline, receipt }) {
             Offered::Queued => {}
             Offered::InPlaceOf(victim) => self.lose_queued(victim, Reason::Evicted, now),
@@ -109,17 +108,13 @@ impl Router {
         let looked_at = found.len();
         let (mut matched, mut refused) = (0, Refusals::default());
         for key in found.drain(..) {
-            if let Some(key) = self.admit(key, &queued.event) {
-                self.deliver(key, &queued, now, &mut matched, &mut refused);
+            match self.admit(key, &queued.event) {
+                Some(None) => self.deliver(key, &queued, now, &mut matched, &mut refused),
+                Some(Some(group)) => self.contenders.push((group, key)),
+                None => {}
             }
         }
-        // Only now, and one group after another: what a client got of this event already counts against it.
-        while self.groups.next_contest(&mut found) {
-            if let Some(key) = self.fittest(&found, &queued.event) {
-                self.deliver(key, &queued, now, &mut matched, &mut refused);
-            }
-            found.clear();
-        }
+        self.share(&queued, now, &mut matched, &mut refused);
         self.found = found;
         if let Some(receipt) = queued.receipt {
             self.notify(receipt.client, Notice::Dispatched { token: receipt.token, matched, refused });
@@ -127,37 +122,18 @@ impl Router {
         looked_at
     }
 
-    /// The subscription, if the event is to be delivered to it for certain; a member of a group only contends.
-    fn admit(&mut self, key: SubscriptionKey, event: &Event) -> Option<SubscriptionKey> {
+    /// `Some` if the event is for this subscription, with the group that it contends in, if any.
+    fn admit(&mut self, key: SubscriptionKey, event: &Event) -> Option<Option<GroupKey>> {
         // It may be gone: an earlier delivery of this event may have expelled its client.
         let subscription = self.subscriptions.get_mut(key.0 as usize)?;
         if subscription.seen == self.sequence || !subscription.admits(event) {
             return None;
         }
         subscription.seen = self.sequence;
-        let Some(group) = subscription.group else { return Some(key) };
-        self.groups.contend(group, key);
-        None
+        Some(subscription.group)
     }
 
-    /// The member of a group that is to have the event; its turn is over.
-    fn fittest(&mut self, members: &[SubscriptionKey], event: &Event) -> Option<SubscriptionKey> {
-        let fitness = |&key: &SubscriptionKey| {
-            let subscription = self.subscriptions.get(key.0 as usize)?;
-            let client = self.clients.get(subscription.client.index as usize)?;
-            let fitness = Fitness {
-                can_take: client.outbox.has_room(event.size(), &self.settings),
-                load: Reverse(client.outbox.len()),
-                chosen: Reverse(subscription.chosen),
-            };
-            Some((fitness, key))
-        };
-        let (_, key) = members.iter().filter_map(fitness).max_by(|one, other| one.0.cmp(&other.0))?;
-        self.subscriptions.get_mut(key.0 as usize)?.chosen = self.sequence;
-        Some(key)
-    }
-
-    fn deliver(
+    pub(super) fn deliver(
         &mut self,
         key: SubscriptionKey,
         queued: &Queued,

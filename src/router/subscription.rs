@@ -9,11 +9,11 @@ use super::client::ClientKey;
 use crate::protocol::{Event, EventTypes, Pattern, Priority, Subscription as Wanted};
 
 /// A place in the engine's table of subscriptions.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) struct SubscriptionKey(pub u32);
 
 /// A place in the engine's table of groups.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct GroupKey(pub u32);
 
 /// A set of names chosen by clients, hence with a seeded hash.

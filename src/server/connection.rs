@@ -21,7 +21,7 @@ use super::hub::{Counted, Hub, SLICE};
 use super::keepalive::{Keepalive, Verdict};
 use super::outgoing::{Outgoing, Written};
 use super::scratch::{self, READ_BUFFER, Scratch};
-use crate::router::Close;
+use crate::router::{Close, Turn};
 
 /// How long a peer may take to let our last words into its buffers. Long, for it is most often a slow one.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -93,12 +93,14 @@ impl Connection {
 
     /// Serves the client until either side ends it.
     pub async fn serve(mut self) -> Ended {
+        // The socket may have nothing more to say for a while.
+        self.digest(&mut std::mem::take(&mut self.rest));
         let ended = std::future::poll_fn(|cx| scratch::with(|scratch| self.poll(cx, scratch))).await;
         // An event that went out only in part is not delivered.
         if let Some(delivery) = self.outgoing.abandon() {
-            let mut turn = crate::router::Turn { deliveries: vec![delivery], ..Default::default() };
-            let now = self.hub.hub().now();
-            self.hub.hub().with(|router| router.put_back(self.dialogue.key, &mut turn, 0, now));
+            let mut turn = Turn { deliveries: vec![delivery], ..Turn::default() };
+            let now = self.hub.now();
+            self.hub.with(|router| router.put_back(self.dialogue.key, &mut turn, 0, now));
         }
         ended
     }
@@ -216,7 +218,10 @@ impl Connection {
                 let message = self.dialogue.hear(&text);
                 self.answer(vec![message]);
             }
-            Message::Binary => Dialogue::refuse_binary(self.outgoing.control()),
+            Message::Binary => {
+                self.answer(std::mem::take(heard));
+                Dialogue::refuse_binary(self.outgoing.control());
+            }
             Message::Ping(payload) => {
                 write_header(OpCode::Control(Control::Pong), payload.len(), self.outgoing.control());
                 self.outgoing.control().extend_from_slice(payload);
@@ -236,8 +241,8 @@ impl Connection {
             return;
         }
         let Self { hub, dialogue, outgoing, .. } = self;
-        let now = hub.hub().now();
-        let more = hub.hub().with(|router| {
+        let now = hub.now();
+        let more = hub.with(|router| {
             for message in heard {
                 dialogue.answer(message, router, now, outgoing.control());
             }
@@ -245,7 +250,7 @@ impl Connection {
         });
         outgoing.lean = dialogue.lean;
         if more {
-            hub.hub().leave_backlog();
+            hub.leave_backlog();
         }
     }
 
@@ -253,9 +258,12 @@ impl Connection {
     fn poll_write(&mut self, cx: &mut Context, scratch: &mut Scratch) -> Poll<io::Result<()>> {
         let key = self.dialogue.key;
         loop {
-            // The rest of an event must go before anything else, and counts as taken until it is gone.
-            if self.outgoing.is_mid_event() {
-                if let Some(close) = self.hub.hub().with(|router| router.close_wanted(key)) {
+            // The rest of an event, or many replies, must go first. Receipts join the replies: a client that leaves
+            // them unread is not read from. Gaps stay in the engine, where they add up and take no more room.
+            if self.outgoing.is_mid_event() || self.outgoing.is_congested() {
+                self.hub.with(|router| router.take_notices(key, &mut scratch.turn));
+                self.tell(&mut scratch.turn);
+                if let Some(close) = scratch.turn.close {
                     self.close_for(close);
                     return Poll::Ready(Ok(()));
                 }
@@ -269,15 +277,13 @@ impl Connection {
                     other => return self.note_blocked(other.map_ok(|_| ())),
                 }
             }
-            let now = self.hub.hub().now();
+            let now = self.hub.now();
             scratch.turn.deliveries.clear();
             let budget = self.outgoing.budget();
-            self.hub.hub().with(|router| router.take(key, budget, &mut scratch.turn, cx.waker(), now));
-            for notice in scratch.turn.notices.drain(..) {
-                self.dialogue.tell(notice, self.outgoing.control());
-            }
+            self.hub.with(|router| router.take(key, budget, &mut scratch.turn, cx.waker(), now));
+            self.tell(&mut scratch.turn);
             if let Some(close) = scratch.turn.close {
-                self.hub.hub().with(|router| router.put_back(key, &mut scratch.turn, 0, now));
+                self.hub.with(|router| router.put_back(key, &mut scratch.turn, 0, now));
                 self.close_for(close);
                 return Poll::Ready(Ok(()));
             }
@@ -290,7 +296,7 @@ impl Connection {
                 _ => 0,
             };
             if kept < scratch.turn.deliveries.len() {
-                self.hub.hub().with(|router| router.put_back(key, &mut scratch.turn, kept, now));
+                self.hub.with(|router| router.put_back(key, &mut scratch.turn, kept, now));
             }
             match written {
                 Poll::Ready(Ok((Written::All, _))) => self.unblocked(),
@@ -300,6 +306,12 @@ impl Connection {
                 }
                 other => return self.note_blocked(other.map_ok(|_| ())),
             }
+        }
+    }
+
+    fn tell(&mut self, turn: &mut Turn) {
+        for notice in turn.notices.drain(..) {
+            self.dialogue.tell(notice, self.outgoing.control());
         }
     }
 
@@ -338,9 +350,8 @@ impl Connection {
     }
 
     fn leave(&self) {
-        let hub = self.hub.hub();
-        let now = hub.now();
-        hub.with(|router| router.disconnect(self.dialogue.key, now));
+        let now = self.hub.now();
+        self.hub.with(|router| router.disconnect(self.dialogue.key, now));
     }
 
     fn poll_end(&mut self, cx: &mut Context, scratch: &mut Scratch) -> Poll<Ended> {
@@ -386,3 +397,6 @@ impl Drop for Connection {
         self.leave();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -211,3 +211,6 @@ pub(super) fn write_close(code: CloseCode, reason: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(&u16::from(code).to_be_bytes());
     out.extend_from_slice(&reason.as_bytes()[..cut]);
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -105,3 +105,6 @@ fn response(status: &str, extra: &str, body: &str) -> Vec<u8> {
     )
     .into_bytes()
 }
+
+#[cfg(test)]
+mod tests;

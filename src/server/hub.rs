@@ -1,6 +1,7 @@
 //! What all connections share: the engine, its clock, the settings.
 
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
@@ -26,6 +27,8 @@ pub struct Hub {
     settings: Arc<Settings>,
     /// The ingress queue was left with something in it.
     backlog: Notify,
+    /// An event came that may expire.
+    deadlines: Notify,
     /// Connections that have a task, also those that the engine no longer knows.
     connections: AtomicUsize,
 }
@@ -38,8 +41,12 @@ impl Counted {
         hub.connections.fetch_add(1, Relaxed);
         Self(hub)
     }
+}
 
-    pub fn hub(&self) -> &Hub {
+impl Deref for Counted {
+    type Target = Hub;
+
+    fn deref(&self) -> &Hub {
         &self.0
     }
 }
@@ -62,6 +69,7 @@ impl Hub {
             start: Instant::now(),
             settings: Arc::new(settings),
             backlog: Notify::new(),
+            deadlines: Notify::new(),
             connections: AtomicUsize::new(0),
         }
     }
@@ -83,6 +91,9 @@ impl Hub {
                 let mut router = self.lock();
                 let done = work(&mut router);
                 router.take_wakers(wakers);
+                if router.take_new_deadline() {
+                    self.deadlines.notify_one();
+                }
                 done
             };
             for waker in wakers.drain(..) {
@@ -121,13 +132,14 @@ impl Hub {
         }
     }
 
-    /// Looks for expired events now and then.
+    /// Looks for expired events now and then, as long as there are any that may expire.
     pub(super) async fn expire_regularly(&self) {
-        let mut interval = tokio::time::interval(EXPIRY_INTERVAL);
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            interval.tick().await;
-            self.with(|router| router.expire(self.now()));
+            self.deadlines.notified().await;
+            while self.with(|router| router.has_deadlines()) {
+                tokio::time::sleep(EXPIRY_INTERVAL).await;
+                self.with(|router| router.expire(self.now()));
+            }
         }
     }
 }

@@ -84,4 +84,28 @@ mod tests {
         // The answered ping's own time-out has to pass first: the timer is not moved for a message.
         assert_eq!(start.elapsed().as_secs(), 90);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_says_something_now_and_then_is_never_pinged() {
+        let mut watch = Keepalive::new(Duration::from_secs(30), Duration::from_secs(60));
+        for _ in 0..100 {
+            tokio::time::advance(Duration::from_secs(29)).await;
+            watch.sign_of_life();
+            assert!(poll_fn(|cx| Poll::Ready(watch.poll(cx).is_pending())).await);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answered_ping_saves_the_peer_until_it_falls_silent_again() {
+        let start = Instant::now();
+        let mut watch = Keepalive::new(Duration::from_secs(30), Duration::from_secs(10));
+        for _ in 0..3 {
+            assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::Ping);
+            watch.sign_of_life();
+        }
+        let last = start.elapsed();
+        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::Ping);
+        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::GiveUp);
+        assert!(start.elapsed() - last <= Duration::from_secs(30 + 10 + 10));
+    }
 }

@@ -56,4 +56,33 @@ mod tests {
         }
         assert!(!is_allowed("http://rebound.example:9090", Some("rebound.example:9090"), &[]));
     }
+
+    #[test]
+    fn hosts_that_only_look_like_addresses_are_names() {
+        for host in [
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "1.2.3",
+            "[::1",
+            "::1",
+            "",
+            "127.0.0.1:80:80",
+        ] {
+            assert!(!is_allowed(&format!("http://{host}"), Some(host), &[]), "{host}");
+        }
+    }
+
+    #[test]
+    fn an_origin_without_a_host_or_of_another_port_is_from_elsewhere() {
+        assert!(!is_allowed("http://127.0.0.1", None, &[]));
+        assert!(!is_allowed("127.0.0.1", Some("127.0.0.1"), &[]));
+        assert!(!is_allowed("http://127.0.0.1:1", Some("127.0.0.1:2"), &[]));
+        assert!(is_allowed("HTTPS://LocalHost:9090", Some("localhost:9090"), &[]));
+    }
+
+    #[test]
+    fn a_named_origin_may_end_in_a_slash_and_null_must_be_named_too() {
+        assert!(is_allowed("https://app.example", None, &["https://app.example/".to_owned()]));
+        assert!(is_allowed("null", None, &["null".to_owned()]));
+    }
 }

@@ -117,25 +117,24 @@ impl Outgoing {
         let Scratch { write, turn, .. } = scratch;
         write.clear();
         write.extend_from_slice(&self.control);
-        let mut composed = 0;
+        let mut complete = true;
         for delivery in &turn.deliveries {
             if write.len() >= WRITE_BUFFER {
+                complete = false;
                 break;
             }
-            EventFrame::new(delivery, self.lean).append(delivery, 0, write);
-            composed += 1;
+            complete = EventFrame::new(delivery, self.lean).append(delivery, 0, write);
         }
-        let written = match Pin::new(socket).poll_write(cx, write) {
-            Poll::Ready(written) => written?,
-            Poll::Pending => return Poll::Pending,
-        };
-        let whole = written == write.len() && composed == turn.deliveries.len();
-        self.batch = if written == write.len() { LARGEST_BATCH } else { SMALLEST_BATCH };
-        let after_control = written.saturating_sub(self.control.len());
-        self.consume_control(written.min(self.control.len()));
-        let kept = self.cut(turn, after_control);
-        let done = whole && self.partial.is_none();
-        Poll::Ready(Ok((if done { Written::All } else { Written::Short }, kept)))
+        let written = ready!(Pin::new(socket).poll_write(cx, write))?;
+        let all = written == write.len();
+        self.batch = if all { LARGEST_BATCH } else { SMALLEST_BATCH };
+        let of_control = written.min(self.control.len());
+        self.consume_control(of_control);
+        if all && complete {
+            return Poll::Ready(Ok((Written::All, turn.deliveries.len())));
+        }
+        let kept = self.cut(turn, written - of_control);
+        Poll::Ready(Ok((Written::Short, kept)))
     }
 
     /// Finds where `written` bytes of the deliveries end, and keeps the one that is begun.
@@ -201,8 +200,8 @@ impl EventFrame {
         self.header() + self.payload
     }
 
-    /// Appends what comes after the first `from` bytes, up to a full write buffer.
-    fn append(&self, delivery: &Delivery, from: usize, out: &mut Vec<u8>) {
+    /// Appends what comes after the first `from` bytes, up to a full write buffer. True: that is all of it.
+    fn append(&self, delivery: &Delivery, from: usize, out: &mut Vec<u8>) -> bool {
         let text = text(delivery, self.lean).as_bytes();
         let tail = &self.tail.bytes[..self.tail.len];
         if from == 0 && self.payload <= WRITE_BUFFER {
@@ -210,18 +209,22 @@ impl EventFrame {
             out.extend_from_slice(delivery::HEAD);
             out.extend_from_slice(text);
             out.extend_from_slice(tail);
-            return;
+            return true;
         }
         let mut head = Vec::with_capacity(self.header() + delivery::HEAD.len());
         write_header(OpCode::Data(Data::Text), self.payload, &mut head);
         head.extend_from_slice(delivery::HEAD);
         let mut skip = from;
+        let mut appended = 0;
         for part in [&head, text, tail] {
             let rest = &part[skip.min(part.len())..];
             skip = skip.saturating_sub(part.len());
             let room = WRITE_BUFFER.saturating_sub(out.len());
-            out.extend_from_slice(&rest[..rest.len().min(room)]);
+            let fits = rest.len().min(room);
+            out.extend_from_slice(&rest[..fits]);
+            appended += fits;
         }
+        from + appended == self.len()
     }
 }
 
@@ -242,3 +245,6 @@ impl Tail {
 fn text(delivery: &Delivery, lean: bool) -> &str {
     if lean { delivery.event.lean() } else { delivery.event.full() }
 }
+
+#[cfg(test)]
+mod tests;

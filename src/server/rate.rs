@@ -42,8 +42,7 @@ mod tests {
         let mut rate = Rate::new(10, 3, 0);
         assert_eq!((0..5).filter(|_| rate.admit(0)).count(), 3);
         assert!(!rate.admit(99));
-        assert!(rate.admit(200));
-        assert!(rate.admit(200) == false || rate.admit(1_000));
+        assert_eq!((0..5).filter(|_| rate.admit(200)).count(), 2);
         let mut free = Rate::new(0, 1, 0);
         assert!((0..1_000).all(|_| free.admit(0)));
     }
@@ -52,5 +51,21 @@ mod tests {
     fn an_idle_client_saves_no_more_than_a_burst() {
         let mut rate = Rate::new(1_000, 5, 0);
         assert_eq!((0..100).filter(|_| rate.admit(3_600_000)).count(), 5);
+    }
+
+    #[test]
+    fn a_slow_rate_fills_evenly() {
+        let mut rate = Rate::new(1, 1, 0);
+        assert!(rate.admit(0));
+        // Asked ten times a second, it must not forget the tenths.
+        let admitted: Vec<_> = (1..=30).map(|tenth| tenth * 100).filter(|&now| rate.admit(now)).collect();
+        assert_eq!(admitted, [1_000, 2_000, 3_000]);
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_or_jumps_gives_nothing_away() {
+        let mut rate = Rate::new(u64::MAX, 2, 1_000);
+        assert_eq!((0..5).filter(|_| rate.admit(500)).count(), 2);
+        assert_eq!((0..5).filter(|_| rate.admit(u64::MAX)).count(), 2);
     }
 }

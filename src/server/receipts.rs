@@ -139,3 +139,90 @@ impl Receipts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::numbered;
+
+    /// The reply in this frame, which is short.
+    fn reply(out: &[u8]) -> Value {
+        let header = if out[1] == 126 { 4 } else { 2 };
+        serde_json::from_slice(&out[header..]).unwrap()
+    }
+
+    fn pending(shape: Shape, fates: Vec<Fate>) -> Pending {
+        let mut pending = Pending::new(shape, Some("\"r1\""));
+        for (number, fate) in fates.into_iter().enumerate() {
+            let event = (!matches!(fate, Fate::Invalid(_))).then(|| numbered(number, 5));
+            pending.push(event, fate);
+        }
+        pending
+    }
+
+    fn dispatched(matched: u32) -> Fate {
+        Fate::Dispatched { matched, refused: Refusals { oversized: 2, ..Refusals::default() } }
+    }
+
+    #[test]
+    fn an_answer_with_nothing_open_is_sent_at_once() {
+        let (mut receipts, mut out) = (Receipts::default(), Vec::new());
+        receipts
+            .settle(pending(Shape::Single, vec![Fate::NotTaken(Status::Dropped, "queue_full")]), &mut out);
+        let expected = json!({"type": "published", "event_id": "0", "status": "dropped", "reason": "queue_full",
+            "request_id": "r1"});
+        assert_eq!(reply(&out), expected);
+        assert_eq!(receipts.next_token(), 0);
+    }
+
+    #[test]
+    fn a_receipt_is_the_answer_to_the_publish_it_belongs_to() {
+        let (mut receipts, mut out) = (Receipts::default(), Vec::new());
+        for expected in 0..3 {
+            assert_eq!(receipts.next_token(), expected);
+            receipts.settle(pending(Shape::Single, vec![Fate::Open]), &mut out);
+        }
+        assert!(out.is_empty());
+        receipts.arrived(1, dispatched(7), &mut out);
+        let expected = json!({"type": "published", "event_id": "0", "status": "queued", "matched": 7,
+            "refused": {"oversized": 2}, "request_id": "r1"});
+        assert_eq!(reply(&out), expected);
+        assert_eq!(receipts.pending.keys().copied().collect::<Vec<_>>(), [0, 2]);
+    }
+
+    #[test]
+    fn a_batch_is_answered_when_its_last_receipt_is_there_whatever_their_order() {
+        let (mut receipts, mut out) = (Receipts::default(), Vec::new());
+        let invalid = Fate::Invalid(WireError::new(crate::protocol::ErrorCode::InvalidEvent, "no topic"));
+        let refused = Fate::NotTaken(Status::Rejected, "draining");
+        receipts.settle(pending(Shape::Single, vec![Fate::Open]), &mut out);
+        receipts.settle(pending(Shape::Batch, vec![Fate::Open, invalid, refused, Fate::Open]), &mut out);
+        receipts.arrived(4, Fate::Lost(Reason::Expired), &mut out);
+        assert!(out.is_empty());
+        receipts.arrived(1, dispatched(1), &mut out);
+        let answer = reply(&out);
+        assert_eq!((&answer["type"], &answer["request_id"]), (&json!("published_batch"), &json!("r1")));
+        let results = answer["results"].as_array().unwrap();
+        assert_eq!(results.len(), 4);
+        assert_eq!(results[0]["matched"], 1);
+        assert_eq!((&results[2]["status"], &results[2]["reason"]), (&json!("rejected"), &json!("draining")));
+        assert_eq!((&results[3]["event_id"], &results[3]["reason"]), (&json!("3"), &json!("expired")));
+        assert_eq!(receipts.pending.len(), 1);
+    }
+
+    #[test]
+    fn marks_that_belong_to_nothing_any_more_are_ignored() {
+        let (mut receipts, mut out) = (Receipts::default(), Vec::new());
+        receipts.arrived(0, dispatched(1), &mut out);
+        receipts.settle(pending(Shape::Single, vec![Fate::Open]), &mut out);
+        receipts.settle(pending(Shape::Single, vec![Fate::Open]), &mut out);
+        receipts.arrived(1, dispatched(1), &mut out);
+        out.clear();
+        receipts.arrived(1, dispatched(1), &mut out);
+        receipts.arrived(u64::MAX, dispatched(1), &mut out);
+        assert!(out.is_empty());
+        assert_eq!(receipts.pending.len(), 1);
+    }
+}

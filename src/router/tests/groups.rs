@@ -91,3 +91,62 @@ fn a_group_goes_on_without_those_that_left() {
     assert_eq!(world.take(staying).len(), 3);
     assert_eq!(world.router.groups.len(), 1);
 }
+
+#[test]
+fn a_member_expelled_by_the_same_event_costs_no_group_its_delivery() {
+    // The slow client is alone in a group, in another with a free client, and has a subscription of its own that
+    // the event expels it by. Whatever the order in which they are found, the others get theirs.
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for order in orders {
+        let mut world = World::new(Settings { slow_consumer: SlowConsumer::Disconnect, ..small(1) });
+        let slow = world.client();
+        world.subscribe(slow, r#"{"topics":["filler"]}"#);
+        for place in order {
+            let own = [
+                r#"{"topics":["t"]}"#,
+                r#"{"topics":["t"],"group":"lonely"}"#,
+                r#"{"topics":["t"],"group":"mixed"}"#,
+            ];
+            world.subscribe(slow, own[place]);
+        }
+        let free = world.subscriber(r#"{"topics":["t"],"group":"mixed"}"#);
+        let auditor = world.subscriber(r#"{"topics":["t"],"group":"auditors"}"#);
+        world.publish(event(r#"{"topic":"filler","id":"filler"}"#));
+        [free, auditor].iter().for_each(|&client| assert!(world.take(client).is_empty()));
+        world.publish(numbered("job", 5));
+        assert_eq!(world.router.close_wanted(slow), Some(Close::SlowConsumer), "{order:?}");
+        assert_eq!(world.take(free), ["job"], "{order:?}");
+        assert_eq!(world.take(auditor), ["job"], "{order:?}");
+        // What they took is written with the next turn.
+        [free, auditor].iter().for_each(|&client| assert!(world.take(client).is_empty()));
+        // And nothing of that event is left over for the next one.
+        let newcomer = world.subscriber(r#"{"group":"newcomers"}"#);
+        world.publish(numbered("next", 5));
+        assert_eq!(world.take(free), ["next"], "{order:?}");
+        assert_eq!(world.take(auditor), ["next"], "{order:?}");
+        assert_eq!(world.take(newcomer), ["next"], "{order:?}");
+    }
+}
+
+#[test]
+fn a_subscription_beside_the_group_may_take_the_last_room_of_a_member() {
+    let mut world = World::new(Settings { slow_consumer: SlowConsumer::Disconnect, ..small(1) });
+    // In either order of subscribing, it is the other member that gets the group's share.
+    for group_first in [true, false] {
+        let both = world.client();
+        let mut own = [r#"{"topics":["t"]}"#, MEMBER];
+        if group_first {
+            own.reverse();
+        }
+        for json in own {
+            world.subscribe(both, json);
+        }
+        let other = world.subscriber(MEMBER);
+        world.publish(numbered("job", 5));
+        assert_eq!(world.take(both), ["job"]);
+        assert_eq!(world.take(other), ["job"]);
+        assert_eq!(world.router.close_wanted(both), None);
+        world.router.disconnect(both, 0);
+        world.router.disconnect(other, 0);
+    }
+}

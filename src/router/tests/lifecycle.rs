@@ -112,7 +112,7 @@ fn a_smaller_number_of_clients_disconnects_nobody() {
     world.router.reconfigure(Settings { max_clients: 1, max_subscriptions: 0, ..Settings::default() }, 0);
     assert_eq!(world.router.connect(), Err(Refusal::MaxClients(1)));
     world.publish(numbered(1, 5));
-    clients.map(|client| assert_eq!(world.take(client), ["1"]));
+    clients.iter().for_each(|&client| assert_eq!(world.take(client), ["1"]));
 }
 
 #[test]

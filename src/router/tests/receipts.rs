@@ -95,3 +95,22 @@ fn a_subscriber_expelled_by_the_event_is_counted_as_slow() {
     let refused = Refusals { slow_consumer: 1, ..Refusals::default() };
     assert_eq!(world.turn(publisher, ALL).notices, [Notice::Dispatched { token: 1, matched: 0, refused }]);
 }
+
+#[test]
+fn receipts_can_be_had_while_events_are_still_being_written() {
+    let mut world = World::new(Settings::default());
+    let client = world.subscriber("{}");
+    world.publish(numbered("large", 5));
+    let mut turn = world.turn(client, ALL);
+    publish(&mut world, client, 1, numbered("next", 5), None);
+    world.dispatch();
+    turn.deliveries.clear();
+    world.router.take_notices(client, &mut turn);
+    assert_eq!(turn.notices.len(), 1);
+    assert!(turn.deliveries.is_empty());
+    // That said nothing about what is being written.
+    assert_eq!(world.router.stats().delivered, 0);
+    assert_eq!(world.router.view(client).unwrap().outbox_events, 2);
+    assert!(world.turn(client, ALL).notices.is_empty());
+    assert_eq!(world.router.stats().delivered, 1);
+}
