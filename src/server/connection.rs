@@ -94,7 +94,8 @@ impl Connection {
     /// Serves the client until either side ends it.
     pub async fn serve(mut self) -> Ended {
         // The socket may have nothing more to say for a while.
-        self.digest(&mut std::mem::take(&mut self.rest));
+        let mut early = std::mem::take(&mut self.rest);
+        self.digest(&mut early);
         let ended = std::future::poll_fn(|cx| scratch::with(|scratch| self.poll(cx, scratch))).await;
         // An event that went out only in part is not delivered.
         if let Some(delivery) = self.outgoing.abandon() {
