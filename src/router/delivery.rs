@@ -115,10 +115,9 @@ impl Router {
 
     /// What a connection that is still writing what it took is to be told: nothing counts as written by this.
     pub fn take_notices(&mut self, key: ClientKey, turn: &mut Turn) {
-        if let Some(client) = self.client(key) {
-            turn.notices.extend(client.notices.drain(..));
-            turn.close = client.close;
-        }
+        let Some(client) = self.client(key) else { return turn.close = Some(Close::GoingAway) };
+        turn.notices.extend(client.notices.drain(..));
+        turn.close = client.close;
     }
 
     /// The last deliveries taken could not be written: back in front, in order. `turn.deliveries` from `from`

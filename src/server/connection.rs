@@ -94,7 +94,8 @@ impl Connection {
     /// Serves the client until either side ends it.
     pub async fn serve(mut self) -> Ended {
         // The socket may have nothing more to say for a while.
-        self.digest(&mut std::mem::take(&mut self.rest));
+        let mut early = std::mem::take(&mut self.rest);
+        self.digest(&mut early);
         let ended = std::future::poll_fn(|cx| scratch::with(|scratch| self.poll(cx, scratch))).await;
         // An event that went out only in part is not delivered.
         if let Some(delivery) = self.outgoing.abandon() {
@@ -262,7 +263,7 @@ impl Connection {
             // them unread is not read from. Gaps stay in the engine, where they add up and take no more room.
             if self.outgoing.is_mid_event() || self.outgoing.is_congested() {
                 self.hub.with(|router| router.take_notices(key, &mut scratch.turn));
-                self.tell(&mut scratch.turn);
+                self.dialogue.tell(scratch.turn.notices.drain(..), self.outgoing.control());
                 if let Some(close) = scratch.turn.close {
                     self.close_for(close);
                     return Poll::Ready(Ok(()));
@@ -281,7 +282,7 @@ impl Connection {
             scratch.turn.deliveries.clear();
             let budget = self.outgoing.budget();
             self.hub.with(|router| router.take(key, budget, &mut scratch.turn, cx.waker(), now));
-            self.tell(&mut scratch.turn);
+            self.dialogue.tell(scratch.turn.notices.drain(..), self.outgoing.control());
             if let Some(close) = scratch.turn.close {
                 self.hub.with(|router| router.put_back(key, &mut scratch.turn, 0, now));
                 self.close_for(close);
@@ -306,12 +307,6 @@ impl Connection {
                 }
                 other => return self.note_blocked(other.map_ok(|_| ())),
             }
-        }
-    }
-
-    fn tell(&mut self, turn: &mut Turn) {
-        for notice in turn.notices.drain(..) {
-            self.dialogue.tell(notice, self.outgoing.control());
         }
     }
 

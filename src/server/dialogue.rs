@@ -262,16 +262,18 @@ impl Dialogue {
     }
 
     /// Tells the client what the engine has to say to it.
-    pub fn tell(&mut self, notice: Notice, out: &mut Vec<u8>) {
-        match notice {
-            Notice::Gap { subscription, gap } => {
-                let (evicted, expired) = (&gap.evicted, &gap.expired);
-                send(&Reply::Gap { subscription_id: subscription, evicted, expired }, None, out);
+    pub fn tell(&mut self, notices: impl IntoIterator<Item = Notice>, out: &mut Vec<u8>) {
+        for notice in notices {
+            match notice {
+                Notice::Gap { subscription, gap } => {
+                    let (evicted, expired) = (&gap.evicted, &gap.expired);
+                    send(&Reply::Gap { subscription_id: subscription, evicted, expired }, None, out);
+                }
+                Notice::Dispatched { token, matched, refused } => {
+                    self.receipts.arrived(token, Fate::Dispatched { matched, refused }, out);
+                }
+                Notice::Lost { token, reason } => self.receipts.arrived(token, Fate::Lost(reason), out),
             }
-            Notice::Dispatched { token, matched, refused } => {
-                self.receipts.arrived(token, Fate::Dispatched { matched, refused }, out);
-            }
-            Notice::Lost { token, reason } => self.receipts.arrived(token, Fate::Lost(reason), out),
         }
     }
 }

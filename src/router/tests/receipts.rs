@@ -114,3 +114,13 @@ fn receipts_can_be_had_while_events_are_still_being_written() {
     assert!(world.turn(client, ALL).notices.is_empty());
     assert_eq!(world.router.stats().delivered, 1);
 }
+
+#[test]
+fn a_client_that_is_gone_is_told_only_that() {
+    let mut world = World::new(Settings::default());
+    let client = world.client();
+    world.router.disconnect(client, 0);
+    let mut turn = Turn::default();
+    world.router.take_notices(client, &mut turn);
+    assert_eq!((turn.notices.len(), turn.close), (0, Some(Close::GoingAway)));
+}

@@ -78,6 +78,7 @@ async fn whoever_comes_with_plain_http_gets_a_helpful_answer() {
     assert_eq!(status(&get("/healthz")).await, "HTTP/1.1 200 OK");
     assert_eq!(status(&get("/healthz?verbose=1")).await, "HTTP/1.1 200 OK");
     assert_eq!(status(&get("/healthy")).await, "HTTP/1.1 426 Upgrade Required");
+    assert_eq!(status("GET /healthz HTTP/1.0\r\n\r\n").await, "HTTP/1.1 200 OK");
     let Handshake::Answered { response, .. } = shake(&[get("/").as_bytes()], &[]).await.0.unwrap() else {
         panic!("let in");
     };
@@ -91,15 +92,26 @@ async fn what_is_no_request_for_a_websocket_is_refused_with_the_fitting_status()
     assert_eq!(status("\x16\x03\x01\x02 this might be TLS").await, "HTTP/1.1 400 Bad Request");
     assert_eq!(status("{\"type\":\"ping\"}\r\n\r\n").await, "HTTP/1.1 400 Bad Request");
     assert_eq!(status("GET / HTTP/1.1\r\nno colon\r\n\r\n").await, "HTTP/1.1 400 Bad Request");
-    for missing in [
-        "Connection: Upgrade\r\n",
-        "Sec-WebSocket-Version: 13\r\n",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
-    ] {
+    for missing in ["Connection: Upgrade\r\n", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"] {
         assert_eq!(status(&with("").replace(missing, "")).await, "HTTP/1.1 400 Bad Request", "{missing}");
     }
     assert_eq!(status(&with("").replace("websocket", "h2c")).await, "HTTP/1.1 400 Bad Request");
-    assert_eq!(status(&with("").replace("Version: 13", "Version: 8")).await, "HTTP/1.1 400 Bad Request");
+}
+
+#[tokio::test]
+async fn another_version_of_the_protocol_is_told_the_one_that_is_spoken() {
+    for other in
+        [with("").replace("Version: 13", "Version: 8"), with("").replace("Sec-WebSocket-Version: 13\r\n", "")]
+    {
+        let Handshake::Answered { response, .. } = shake(&[other.as_bytes()], &[]).await.0.unwrap() else {
+            panic!("let in");
+        };
+        let response = String::from_utf8(response).unwrap();
+        assert!(
+            response.starts_with("HTTP/1.1 426 ") && response.contains("Sec-WebSocket-Version: 13"),
+            "{response}"
+        );
+    }
 }
 
 #[tokio::test]
