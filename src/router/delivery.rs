@@ -123,7 +123,7 @@ impl Router {
     /// The last deliveries taken could not be written: back in front, in order. `turn.deliveries` from `from`
     /// on is drained. If the bounds have become smaller since they were taken, the lowest, newest go.
     pub fn put_back(&mut self, key: ClientKey, turn: &mut Turn, from: usize, now: Millis) {
-        let Self { clients, subscriptions, dead, settings, .. } = self;
+        let Self { clients, subscriptions, dead, settings, new_deadline, .. } = self;
         let client = clients.get_mut(key.index as usize).filter(|client| client.generation == key.generation);
         let Some(client) = client else { return turn.deliveries.truncate(from) };
         // Its socket is full, and wakes it when there is room.
@@ -133,6 +133,8 @@ impl Router {
                 Waiting { event: delivery.event, subscription: delivery.key, deadline: delivery.deadline };
             let known = subscriptions.get(delivery.key.0 as usize);
             if known.is_some_and(|known| known.id == delivery.subscription) {
+                // While it was taken, nothing that expires may have been left to look for.
+                *new_deadline |= waiting.deadline < Millis::MAX;
                 client.outbox.put_back(waiting);
             } else {
                 // Another thread's dispatch has expelled this client in the meantime, or it has itself ended the

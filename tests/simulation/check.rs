@@ -13,6 +13,7 @@ use super::run::Run;
 impl Run {
     pub fn check(&mut self) {
         self.check_queue();
+        self.check_deadlines();
         self.check_conservation();
         self.check_letters();
         for at in 0..self.peers.len() {

@@ -5,6 +5,7 @@
 //! `GADUGI_SIM_SEED=N` runs that seed alone, with `GADUGI_SIM_TRACE=1` every step is printed, and
 //! `GADUGI_SIM_SEEDS=COUNT` runs more or fewer. `tests/planted` holds mistakes that the simulation has to find.
 
+mod changes;
 mod check;
 mod finale;
 mod matching;

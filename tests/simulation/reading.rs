@@ -54,6 +54,18 @@ impl Run {
         turn
     }
 
+    /// In the middle of an event a connection takes nothing but notices, for they add up. Gaps stay in the engine.
+    pub fn take_notices(&mut self, at: usize) {
+        let peer = &mut self.peers[at];
+        let mut turn = Turn::default();
+        self.router.take_notices(peer.key, &mut turn);
+        let Some(client) = self.model.client(peer.key) else { return };
+        let expected = std::mem::take(&mut client.notices);
+        assert_eq!(sorted(&turn.notices), sorted(&expected), "notices to client {}", peer.name);
+        assert_eq!((turn.close, turn.deliveries.len()), (client.close, 0));
+        turn.notices.iter().for_each(|notice| peer.hear(notice));
+    }
+
     /// The socket has taken something, from nothing to all, and perhaps the beginning of one more.
     pub fn finish(&mut self, at: usize) {
         let peer = &mut self.peers[at];

@@ -30,6 +30,8 @@ pub struct Run {
     pub kept: VecDeque<(Arc<Event>, Option<Uuid>)>,
     /// The dead letters that there were before this step.
     pub letters_before: u64,
+    /// Somebody looks for expired events now and then: as in the server, only while there may be some.
+    pub ticking: bool,
     /// The client that never reads.
     pub mute: Option<usize>,
     sequences: Sequences,
@@ -52,6 +54,7 @@ impl Run {
             trace,
             kept: VecDeque::new(),
             letters_before: 0,
+            ticking: false,
             mute,
             sequences: Sequences::default(),
             connected: 0,
@@ -108,6 +111,7 @@ impl Run {
             Action::Subscribe if peer.listens() => self.subscribe(at),
             Action::Unsubscribe if peer.listens() => self.unsubscribe(at),
             Action::Take if reads && matches!(peer.phase, Phase::Ready) => self.take(at),
+            Action::Take if matches!(peer.phase, Phase::MidEvent(_)) => self.take_notices(at),
             Action::Finish if reads => self.finish(at),
             Action::ReadAll if reads => self.read_all(at),
             _ => {}
@@ -269,26 +273,5 @@ impl Run {
         let letters = self.router.dead_letters();
         let new = (letters.total() - self.letters_before) as usize;
         letters.iter().skip(letters.iter().len().saturating_sub(new))
-    }
-
-    fn tick(&mut self) {
-        self.now += 1 + self.rng.below(20) as u64;
-        let now = self.now;
-        self.trace.note(|| format!("it is {now}"));
-    }
-
-    fn expire(&mut self) {
-        self.trace.note(|| "expire".into());
-        self.router.expire(self.now);
-        self.model.expire(self.now);
-        self.wake();
-    }
-
-    fn reconfigure(&mut self) {
-        let settings = self.profile.settings(&mut self.rng);
-        self.trace.note(|| format!("reconfigure: {settings:?}"));
-        self.router.reconfigure(settings.clone(), self.now);
-        self.model.reconfigure(settings, self.now);
-        self.wake();
     }
 }
