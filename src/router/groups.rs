@@ -7,14 +7,16 @@ use foldhash::fast::RandomState;
 use slab::Slab;
 
 use super::ingress::Queued;
+use super::outbox::Room;
 use super::subscription::{GroupKey, SubscriptionKey};
-use super::{Millis, Refusals, Router};
+use super::{Millis, Refusals, Router, SlowConsumer};
+use crate::protocol::Event;
 
 /// How suitable a member is; the greatest gets the event.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Fitness {
-    /// It has room.
-    can_take: bool,
+    /// It has room, or can make some.
+    room: Room,
     /// Events that wait for its client: fewer is better.
     load: Reverse<usize>,
     /// The event it was last given: longer ago is better, so that equals take turns.
@@ -68,8 +70,7 @@ impl Router {
         let mut contenders = std::mem::take(&mut self.contenders);
         contenders.sort_unstable();
         for group in contenders.chunk_by(|one, other| one.0 == other.0) {
-            let bytes = queued.event.size();
-            let members = group.iter().filter_map(|&(_, key)| Some((self.fitness(key, bytes)?, key)));
+            let members = group.iter().filter_map(|&(_, key)| Some((self.fitness(key, &queued.event)?, key)));
             let Some((_, fittest)) = members.max_by_key(|&(fitness, _)| fitness) else { continue };
             if let Some(subscription) = self.subscriptions.get_mut(fittest.0 as usize) {
                 subscription.chosen = self.sequence;
@@ -81,11 +82,13 @@ impl Router {
     }
 
     /// `None` when the member is gone, expelled by an earlier delivery of the same event.
-    fn fitness(&self, member: SubscriptionKey, bytes: usize) -> Option<Fitness> {
+    fn fitness(&self, member: SubscriptionKey, event: &Event) -> Option<Fitness> {
         let subscription = self.subscriptions.get(member.0 as usize)?;
         let outbox = &self.clients.get(subscription.client.index as usize)?.outbox;
+        let room = outbox.room(event.size(), event.priority(), &self.settings);
+        let sheds = self.settings.slow_consumer == SlowConsumer::Evict;
         Some(Fitness {
-            can_take: outbox.has_room(bytes, &self.settings),
+            room: if room == Room::ByShedding && !sheds { Room::No } else { room },
             load: Reverse(outbox.len()),
             chosen: Reverse(subscription.chosen),
         })

@@ -31,6 +31,17 @@ impl Waits for Waiting {
     }
 }
 
+/// What an outbox can do for a newcomer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Room {
+    /// Nothing: all that waits outranks it or came before.
+    No,
+    /// Shed what it outranks.
+    ByShedding,
+    /// Just take it.
+    Free,
+}
+
 pub(super) struct Outbox {
     levels: Levels<Waiting>,
     /// Taken by the connection since its last turn, and not put back.
@@ -72,6 +83,17 @@ impl Outbox {
         self.len() < settings.outbox_events && self.bytes() + bytes <= settings.outbox_size
     }
 
+    /// What can be done for a newcomer of this size and rank.
+    pub fn room(&self, bytes: usize, priority: Priority, settings: &Settings) -> Room {
+        if self.has_room(bytes, settings) {
+            return Room::Free;
+        }
+        let (events_below, bytes_below) = self.levels.below(priority);
+        let fits = self.len() - events_below < settings.outbox_events
+            && self.bytes() - bytes_below + bytes <= settings.outbox_size;
+        if fits { Room::ByShedding } else { Room::No }
+    }
+
     /// Takes a delivery in and sheds what no longer fits, possibly the newcomer: `Err` has it back, and then
     /// nothing else was shed.
     pub fn offer(
@@ -81,17 +103,10 @@ impl Outbox {
         mut shed: impl FnMut(Waiting),
     ) -> Result<(), (Waiting, Reason)> {
         let bytes = waiting.bytes();
-        if self.has_room(bytes, settings) {
-            self.levels.push(waiting);
-            return Ok(());
-        }
         if bytes > settings.outbox_size {
             return Err((waiting, Reason::Oversized));
         }
-        let (events_below, bytes_below) = self.levels.below(waiting.priority());
-        let fits = self.len() - events_below < settings.outbox_events
-            && self.bytes() - bytes_below + bytes <= settings.outbox_size;
-        if !fits {
+        if self.room(bytes, waiting.priority(), settings) == Room::No {
             return Err((waiting, Reason::Evicted));
         }
         while !self.has_room(bytes, settings) {

@@ -15,7 +15,7 @@ pub enum SlowConsumer {
 pub struct Settings {
     /// Capacity of the ingress queue, in events. Not used with `use_multi_queue`.
     pub max_queue_size: usize,
-    /// Four queues instead of one: see [`super::ingress`].
+    /// Four queues instead of one: system (10) 1,000, high (7 to 9) 5,000, normal (5, 6) 10,000, low (1 to 4) 5,000.
     pub use_multi_queue: bool,
     /// Clients connected at a time.
     pub max_clients: usize,

@@ -109,11 +109,7 @@ impl Server {
     }
 
     /// Returns only when the listener is broken.
-    async fn accept_all(
-        &self,
-        listener: &TcpListener,
-        others: &[mpsc::UnboundedSender<Newcomer>],
-    ) -> io::Error {
+    async fn accept_all(&self, listener: &TcpListener, others: &[mpsc::Sender<Newcomer>]) -> io::Error {
         let mut turn = 0;
         loop {
             let Ok(permit) = Arc::clone(&self.handshakes).acquire_owned().await else {
@@ -126,7 +122,8 @@ impl Server {
                         None => drop(tokio::spawn(admit(Arc::clone(&self.hub), socket, peer, permit))),
                         Some(other) => {
                             // An error means that the thread is gone, and the connection with it.
-                            let handed = socket.into_std().map(|socket| other.send((socket, peer, permit)));
+                            let handed =
+                                socket.into_std().map(|socket| other.try_send((socket, peer, permit)));
                             if !matches!(handed, Ok(Ok(()))) {
                                 tracing::error!(%peer, "an I/O thread is gone: connection lost");
                             }
@@ -148,9 +145,9 @@ impl Server {
     }
 
     /// A thread with a runtime of its own, that serves what it is handed until the sender is gone.
-    fn start_thread(&self, number: usize) -> Result<mpsc::UnboundedSender<Newcomer>, ServeError> {
-        // Bounded by MAX_HANDSHAKES: every newcomer holds a permit.
-        let (sender, mut newcomers) = mpsc::unbounded_channel::<Newcomer>();
+    fn start_thread(&self, number: usize) -> Result<mpsc::Sender<Newcomer>, ServeError> {
+        // Never full: every newcomer holds a permit.
+        let (sender, mut newcomers) = mpsc::channel::<Newcomer>(MAX_HANDSHAKES);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(ServeError::Thread)?;
         let hub = Arc::clone(&self.hub);
@@ -240,7 +237,15 @@ async fn let_in(
     if let Err(error) = tune(&socket) {
         tracing::debug!(%peer, %error, "socket options could not be set");
     }
-    match hub.with(crate::router::Router::connect) {
+    let connected = hub.with(|router| {
+        let key = router.connect()?;
+        if router.is_draining() {
+            // It came in while the others were told to go.
+            router.close(key, Close::GoingAway);
+        }
+        Ok(key)
+    });
+    match connected {
         Ok(key) => {
             let rate = Rate::new(settings.publish_rate, settings.publish_burst, hub.now());
             Some(Connection::new(hub, socket, Dialogue::new(key, Uuid::new_v4(), rate), early))

@@ -174,7 +174,8 @@ impl Connection {
                 self.digest(&mut collected);
             }
         } else {
-            self.rest.clear();
+            // Not kept for its memory: the connection may be idle from now on.
+            self.rest = Vec::new();
             self.digest(&mut scratch.read[..start + read]);
         }
         Poll::Ready(Ok(read))

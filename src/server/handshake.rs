@@ -75,7 +75,14 @@ fn not_understood(head: &[u8]) -> Handshake {
     match (words.next(), words.next(), words.next()) {
         (Some(b"GET"), Some(path), Some(b"HTTP/1.0")) => plain_http(&String::from_utf8_lossy(path)),
         (Some(method), Some(_), Some(version)) if method != b"GET" && version.starts_with(b"HTTP/1") => {
-            refuse("405 Method Not Allowed", "only GET is understood here")
+            Handshake::Answered {
+                response: response(
+                    "405 Method Not Allowed",
+                    "Allow: GET\r\n",
+                    "gadugi-router: only GET is understood here\n",
+                ),
+                why: "only GET is understood",
+            }
         }
         _ => refuse("400 Bad Request", "this is not an HTTP/1.1 request"),
     }
@@ -97,7 +104,7 @@ fn refuse(status: &str, why: &'static str) -> Handshake {
 }
 
 fn response(status: &str, extra: &str, body: &str) -> Vec<u8> {
-    let upgrade = if extra.is_empty() { "" } else { "Upgrade, " };
+    let upgrade = if extra.contains("Upgrade: ") { "Upgrade, " } else { "" };
     format!(
         "HTTP/1.1 {status}\r\n{extra}Connection: {upgrade}close\r\nContent-Type: text/plain; charset=utf-8\r\n\
          Content-Length: {}\r\nCache-Control: no-store\r\n\r\n{body}",

@@ -34,6 +34,8 @@ const KEPT_CONTROL: usize = 1024;
 pub(super) struct Outgoing {
     /// Frames that go before any event.
     control: Vec<u8>,
+    /// How much of them is written.
+    control_written: usize,
     /// An event of which the socket has taken only the beginning.
     partial: Option<Partial>,
     batch: usize,
@@ -58,7 +60,7 @@ pub(super) enum Written {
 
 impl Outgoing {
     pub fn new() -> Self {
-        Self { control: Vec::new(), partial: None, batch: LARGEST_BATCH, lean: false }
+        Self { control: Vec::new(), control_written: 0, partial: None, batch: LARGEST_BATCH, lean: false }
     }
 
     /// The reply lane, to append frames to.
@@ -68,7 +70,7 @@ impl Outgoing {
 
     /// So many replies wait that no more requests should be read.
     pub fn is_congested(&self) -> bool {
-        self.control.len() > CONGESTED
+        self.control.len() - self.control_written > CONGESTED
     }
 
     /// An event was begun and must be ended before anything else is written.
@@ -100,7 +102,8 @@ impl Outgoing {
             }
         }
         while !self.control.is_empty() {
-            let written = ready!(Pin::new(&mut *socket).poll_write(cx, &self.control))?;
+            let written =
+                ready!(Pin::new(&mut *socket).poll_write(cx, &self.control[self.control_written..]))?;
             self.consume_control(written);
         }
         Poll::Ready(Ok(Written::All))
@@ -116,7 +119,8 @@ impl Outgoing {
     ) -> Poll<io::Result<(Written, usize)>> {
         let Scratch { write, turn, .. } = scratch;
         write.clear();
-        write.extend_from_slice(&self.control);
+        let control = self.control.len() - self.control_written;
+        write.extend_from_slice(&self.control[self.control_written..]);
         let mut complete = true;
         for delivery in &turn.deliveries {
             if write.len() >= WRITE_BUFFER {
@@ -128,13 +132,13 @@ impl Outgoing {
         let written = ready!(Pin::new(socket).poll_write(cx, write))?;
         let all = written == write.len();
         self.batch = if all { LARGEST_BATCH } else { SMALLEST_BATCH };
-        let of_control = written.min(self.control.len());
+        let of_control = written.min(control);
         self.consume_control(of_control);
         if all && complete {
             return Poll::Ready(Ok((Written::All, turn.deliveries.len())));
         }
         let kept = self.cut(turn, written - of_control);
-        Poll::Ready(Ok((Written::Short, kept)))
+        Poll::Ready(Ok((if all { Written::All } else { Written::Short }, kept)))
     }
 
     /// Finds where `written` bytes of the deliveries end, and keeps the one that is begun.
@@ -154,10 +158,18 @@ impl Outgoing {
     }
 
     fn consume_control(&mut self, written: usize) {
-        if written == self.control.len() && self.control.capacity() > KEPT_CONTROL {
-            self.control = Vec::new();
-        } else {
-            self.control.drain(..written);
+        self.control_written += written;
+        if self.control_written == self.control.len() {
+            self.control_written = 0;
+            if self.control.capacity() > KEPT_CONTROL {
+                self.control = Vec::new();
+            } else {
+                self.control.clear();
+            }
+        } else if self.control_written > self.control.len() / 2 {
+            // Not at every write: a long reply would be moved again and again.
+            self.control.drain(..self.control_written);
+            self.control_written = 0;
         }
     }
 

@@ -132,11 +132,18 @@ impl Model {
         Ok(())
     }
 
-    /// Whether it can take the event; how much waits for its client; how long it has gone without one.
-    fn fitness(&self, id: Uuid, event: &Event) -> Option<(bool, Reverse<usize>, Reverse<u64>)> {
+    /// Whether it can take the event (2: freely, 1: by shedding lower ones); how much waits for its client; how long it has gone without one.
+    fn fitness(&self, id: Uuid, event: &Event) -> Option<(u8, Reverse<usize>, Reverse<u64>)> {
         let subscription = self.subscriptions.iter().find(|subscription| subscription.id == id)?;
         let client = self.clients.iter().find(|client| client.key == subscription.client)?;
-        let can_take = client.has_room(event.size(), &self.settings);
+        let mut rest = client.clone();
+        rest.waiting.retain(|other| other.event.priority() >= event.priority());
+        let sheds = self.settings.slow_consumer == SlowConsumer::Evict;
+        let can_take = if client.has_room(event.size(), &self.settings) {
+            2
+        } else {
+            u8::from(sheds && rest.has_room(event.size(), &self.settings))
+        };
         Some((can_take, Reverse(client.len()), Reverse(subscription.chosen)))
     }
 
