@@ -167,11 +167,24 @@ fn encode_full_tail(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| delivery::full_tail(black_box(id)));
 }
 
-#[divan::bench]
-fn encode_lean(bencher: Bencher<'_, '_>) {
-    let text = complete(COMPACT);
-    bencher.with_inputs(|| event(&text)).bench_local_values(|event| {
+fn leaning(bencher: Bencher<'_, '_>, text: &str) {
+    bencher.with_inputs(|| event(text)).bench_local_values(|event| {
         black_box(event.lean().len());
         event
     });
+}
+
+#[divan::bench]
+fn encode_lean(bencher: Bencher<'_, '_>) {
+    leaning(bencher, &complete(COMPACT));
+}
+
+#[divan::bench]
+fn encode_lean_with_python_spaces(bencher: Bencher<'_, '_>) {
+    leaning(bencher, &complete(SPACED));
+}
+
+#[divan::bench]
+fn encode_lean_of_a_sparse_event(bencher: Bencher<'_, '_>) {
+    leaning(bencher, &sparse());
 }

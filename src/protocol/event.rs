@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use super::{EventType, Priority, json::Span, lean};
+use super::{EventType, Priority, json::Span, lean::Cuts};
 
 /// An event, checked and complete. It is made by [`decode`](super::decode()), never changes and is used as
 /// `Arc<Event>`.
@@ -11,6 +11,8 @@ use super::{EventType, Priority, json::Span, lean};
 pub struct Event {
     pub(super) full: Box<str>,
     pub(super) lean: OnceLock<Box<str>>,
+    /// What `full` has more than `lean`.
+    pub(super) cuts: Cuts,
     /// JSON strings in `full`, their quotes included.
     pub(super) id: Span,
     pub(super) topic: Span,
@@ -84,7 +86,7 @@ impl Event {
 
     /// The event as JSON without what a client can fill in again. Made on first use.
     pub fn lean(&self) -> &str {
-        self.lean.get_or_init(|| lean::lean(&self.full))
+        self.lean.get_or_init(|| self.cuts.lean(&self.full, self.kind))
     }
 
     /// How many bytes [`Self::full`] has: what the event is counted as in bounds on memory.

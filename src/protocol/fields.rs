@@ -224,6 +224,16 @@ impl Field {
             | Self::SpanId => Some("null"),
         }
     }
+
+    /// Whether this JSON is its default; an empty object may hold whitespace.
+    pub fn holds_default(self, json: &str) -> bool {
+        self.default().is_some_and(|default| json == default || (default == "{}" && is_empty_object(json)))
+    }
+}
+
+/// Whether this JSON is an object without members.
+pub(super) fn is_empty_object(json: &str) -> bool {
+    matches!(json.as_bytes(), [b'{', inside @ .., b'}'] if inside.trim_ascii().is_empty())
 }
 
 #[cfg(test)]

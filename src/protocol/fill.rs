@@ -11,8 +11,9 @@ use super::{
     event::Decoded,
     fields::Field,
     json::Span,
+    lean::Cuts,
     raw_event::RawEvent,
-    runs::Run,
+    runs::{DEFAULTS, Run},
     strings::{plain_until, unescape},
     write,
 };
@@ -49,6 +50,7 @@ pub(super) fn event<F: Fill>(text: &str, raw: &RawEvent, fill: &mut F) -> Result
     let mut made = Event {
         full: Box::default(),
         lean: OnceLock::new(),
+        cuts: Cuts::UNKNOWN,
         id: Span::default(),
         topic: Span::default(),
         source: Span::default(),
@@ -128,18 +130,21 @@ fn verbatim(made: &mut Event, text: &str, raw: &RawEvent) {
     made.topic = moved(Field::Topic);
     made.source = moved(Field::Source);
     made.target = moved(Field::Target);
+    if !raw.is_shuffled() {
+        made.cuts = Cuts::new(raw.spans(), raw.defaults(text, made.kind), raw.span.start);
+    }
 }
 
 /// Something is missing: the event is written anew, in the order of the protocol's table.
 fn rebuilt<F: Fill>(made: &mut Event, text: &str, raw: &RawEvent, topic: Span, fill: &mut F) {
     // All names and defaults together have less than 700 bytes.
     let mut out = String::with_capacity((raw.span.end - raw.span.start) as usize + 700);
-    let mut now = None;
+    let (mut now, mut spans) = (None, [Span::default(); Field::COUNT]);
     for field in Field::OF_EVENT {
         out.push_str(field.lead());
         let start = out.len();
         match (field, raw.get(field)) {
-            (Field::Metadata, _) => metadata(&mut out, text, raw, &mut now, fill),
+            (Field::Metadata, _) => metadata(&mut out, text, raw, &mut now, &mut spans, fill),
             (Field::Type, _) => quote_plain(&mut out, made.kind.as_str()),
             (_, Some(given)) => out.push_str(given.of(text)),
             (Field::Id, None) => {
@@ -153,29 +158,39 @@ fn rebuilt<F: Fill>(made: &mut Event, text: &str, raw: &RawEvent, topic: Span, f
             (Field::Timestamp, None) => present(&mut out, &mut now, fill),
             (_, None) => out.push_str(field.default().unwrap_or("null")),
         }
-        let span = Span::new(start, out.len());
-        match field {
-            Field::Id => made.id = span,
-            Field::Topic => made.topic = span,
-            Field::Source => made.source = span,
-            Field::Target => made.target = span,
-            _ if defaults(&mut out, field, raw) => break,
-            _ => {}
+        spans[field as usize] = Span::new(start, out.len());
+        if defaults(&mut out, field, raw, &mut spans) {
+            break;
         }
     }
     out.push('}');
     made.full = out.into_boxed_str();
+    made.id = spans[Field::Id as usize];
+    made.topic = spans[Field::Topic as usize];
+    made.source = spans[Field::Source as usize];
+    made.target = spans[Field::Target as usize];
+    let default = raw.defaults(text, made.kind) | raw.missing() & DEFAULTS;
+    made.cuts = Cuts::new(&spans, default, 0);
 }
 
-fn metadata<F: Fill>(out: &mut String, text: &str, raw: &RawEvent, now: &mut Option<Present>, fill: &mut F) {
+fn metadata<F: Fill>(
+    out: &mut String,
+    text: &str,
+    raw: &RawEvent,
+    now: &mut Option<Present>,
+    spans: &mut Spans,
+    fill: &mut F,
+) {
     for field in Field::OF_METADATA {
         out.push_str(field.lead());
+        let start = out.len();
         match raw.get(field) {
             Some(given) => out.push_str(given.of(text)),
             None if field == Field::CreatedAt => present(out, now, fill),
             None => out.push_str(field.default().unwrap_or("null")),
         }
-        if defaults(out, field, raw) {
+        spans[field as usize] = Span::new(start, out.len());
+        if defaults(out, field, raw, spans) {
             break;
         }
     }
@@ -183,15 +198,19 @@ fn metadata<F: Fill>(out: &mut String, text: &str, raw: &RawEvent, now: &mut Opt
 }
 
 /// Appends all fields that come after this one, if none of them was given.
-fn defaults(out: &mut String, field: Field, raw: &RawEvent) -> bool {
+fn defaults(out: &mut String, field: Field, raw: &RawEvent, spans: &mut Spans) -> bool {
     match Run::after(field) {
         Some(run) if raw.has_none_of(run.bits) => {
+            run.place(out.len(), spans);
             out.push_str(run.text);
             true
         }
         _ => false,
     }
 }
+
+/// Where the values of all fields stand.
+type Spans = [Span; Field::COUNT];
 
 /// Where the present was written first; it is the same for all fields of one event.
 type Present = std::ops::Range<usize>;

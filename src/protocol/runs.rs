@@ -106,6 +106,22 @@ pub(super) const fn bit(field: Field) -> u32 {
     1 << field as u32
 }
 
+/// The metadata's fields, by their bits.
+pub(super) const METADATA: u32 = bit(Field::Headers) * 2 - bit(Field::CreatedAt);
+
+/// The fields that hold a default of their own if they are left out, by their bits. `created_at` becomes the present
+/// instead.
+pub(super) const DEFAULTS: u32 = {
+    let (mut bits, mut at) = (METADATA & !bit(Field::CreatedAt), 0);
+    while at < Field::OF_EVENT.len() {
+        if Field::OF_EVENT[at].default().is_some() {
+            bits |= bit(Field::OF_EVENT[at]);
+        }
+        at += 1;
+    }
+    bits
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
