@@ -3,7 +3,11 @@
 
 use std::sync::OnceLock;
 
-use super::{EventType, Priority, json::Span, lean::Cuts};
+use super::{
+    EventType, Priority,
+    json::Span,
+    lean::{self, Ends},
+};
 
 /// An event, checked and complete. It is made by [`decode`](super::decode()), never changes and is used as
 /// `Arc<Event>`.
@@ -11,8 +15,8 @@ use super::{EventType, Priority, json::Span, lean::Cuts};
 pub struct Event {
     pub(super) full: Box<str>,
     pub(super) lean: OnceLock<Box<str>>,
-    /// What `full` has more than `lean`.
-    pub(super) cuts: Cuts,
+    /// Where other fields end in `full`: `lean` is made by them.
+    pub(super) ends: Ends,
     /// JSON strings in `full`, their quotes included.
     pub(super) id: Span,
     pub(super) topic: Span,
@@ -86,7 +90,7 @@ impl Event {
 
     /// The event as JSON without what a client can fill in again. Made on first use.
     pub fn lean(&self) -> &str {
-        self.lean.get_or_init(|| self.cuts.lean(&self.full, self.kind))
+        self.lean.get_or_init(|| lean::lean(self))
     }
 
     /// How many bytes [`Self::full`] has: what the event is counted as in bounds on memory.

@@ -231,9 +231,9 @@ impl Field {
     }
 }
 
-/// Whether this JSON is an object without members.
+/// Whether the value that this JSON ends with is an object without members.
 pub(super) fn is_empty_object(json: &str) -> bool {
-    matches!(json.as_bytes(), [b'{', inside @ .., b'}'] if inside.trim_ascii().is_empty())
+    json.strip_suffix('}').is_some_and(|json| json.trim_end().ends_with('{'))
 }
 
 #[cfg(test)]

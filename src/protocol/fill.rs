@@ -11,9 +11,9 @@ use super::{
     event::Decoded,
     fields::Field,
     json::Span,
-    lean::Cuts,
+    lean::Ends,
     raw_event::RawEvent,
-    runs::{DEFAULTS, Run},
+    runs::Run,
     strings::{plain_until, unescape},
     write,
 };
@@ -50,7 +50,7 @@ pub(super) fn event<F: Fill>(text: &str, raw: &RawEvent, fill: &mut F) -> Result
     let mut made = Event {
         full: Box::default(),
         lean: OnceLock::new(),
-        cuts: Cuts::UNKNOWN,
+        ends: Ends::default(),
         id: Span::default(),
         topic: Span::default(),
         source: Span::default(),
@@ -130,9 +130,7 @@ fn verbatim(made: &mut Event, text: &str, raw: &RawEvent) {
     made.topic = moved(Field::Topic);
     made.source = moved(Field::Source);
     made.target = moved(Field::Target);
-    if !raw.is_shuffled() {
-        made.cuts = Cuts::new(raw.spans(), raw.defaults(text, made.kind), raw.span.start);
-    }
+    made.ends = Ends::new(raw.spans(), raw.span.start, raw.defaults(), !raw.is_shuffled());
 }
 
 /// Something is missing: the event is written anew, in the order of the protocol's table.
@@ -159,7 +157,7 @@ fn rebuilt<F: Fill>(made: &mut Event, text: &str, raw: &RawEvent, topic: Span, f
             (_, None) => out.push_str(field.default().unwrap_or("null")),
         }
         spans[field as usize] = Span::new(start, out.len());
-        if defaults(&mut out, field, raw, &mut spans) {
+        if defaults(&mut out, field, raw) {
             break;
         }
     }
@@ -169,8 +167,7 @@ fn rebuilt<F: Fill>(made: &mut Event, text: &str, raw: &RawEvent, topic: Span, f
     made.topic = spans[Field::Topic as usize];
     made.source = spans[Field::Source as usize];
     made.target = spans[Field::Target as usize];
-    let default = raw.defaults(text, made.kind) | raw.missing() & DEFAULTS;
-    made.cuts = Cuts::new(&spans, default, 0);
+    made.ends = Ends::new(&spans, 0, raw.defaults(), true);
 }
 
 fn metadata<F: Fill>(
@@ -178,7 +175,7 @@ fn metadata<F: Fill>(
     text: &str,
     raw: &RawEvent,
     now: &mut Option<Present>,
-    spans: &mut Spans,
+    spans: &mut [Span; Field::COUNT],
     fill: &mut F,
 ) {
     for field in Field::OF_METADATA {
@@ -190,7 +187,7 @@ fn metadata<F: Fill>(
             None => out.push_str(field.default().unwrap_or("null")),
         }
         spans[field as usize] = Span::new(start, out.len());
-        if defaults(out, field, raw, spans) {
+        if defaults(out, field, raw) {
             break;
         }
     }
@@ -198,19 +195,15 @@ fn metadata<F: Fill>(
 }
 
 /// Appends all fields that come after this one, if none of them was given.
-fn defaults(out: &mut String, field: Field, raw: &RawEvent, spans: &mut Spans) -> bool {
+fn defaults(out: &mut String, field: Field, raw: &RawEvent) -> bool {
     match Run::after(field) {
         Some(run) if raw.has_none_of(run.bits) => {
-            run.place(out.len(), spans);
             out.push_str(run.text);
             true
         }
         _ => false,
     }
 }
-
-/// Where the values of all fields stand.
-type Spans = [Span; Field::COUNT];
 
 /// Where the present was written first; it is the same for all fields of one event.
 type Present = std::ops::Range<usize>;

@@ -2,7 +2,7 @@
 //! may. The second half, `fill`, makes an [`Event`](super::Event) of it.
 
 use super::{
-    EventType, Priority, check,
+    Priority, check,
     fields::{Field, Rule},
     json::{Kind, Next, Scanner, Span, Syntax},
     lead::Lead,
@@ -24,7 +24,7 @@ pub(super) struct RawEvent {
     found: u32,
     /// A bit for each field that is a string with escapes.
     escaped: u32,
-    /// A bit for each field that was seen to hold its default on the way.
+    /// A bit for each field that was found to hold its default without being looked at by itself.
     default: u32,
     /// The fields do not stand in the order of the protocol's table.
     shuffled: bool,
@@ -49,6 +49,18 @@ impl RawEvent {
         self.escaped & bit(field) != 0
     }
 
+    /// Where the values of all fields stand.
+    #[inline]
+    pub fn spans(&self) -> &[Span; Field::COUNT] {
+        &self.spans
+    }
+
+    /// The fields that hold their defaults, or are not there, by their bits. Others may hold theirs, too.
+    #[inline]
+    pub fn defaults(&self) -> u32 {
+        self.default | !self.found
+    }
+
     /// Whether the fields stand in another order than the protocol's table has.
     #[inline]
     pub fn is_shuffled(&self) -> bool {
@@ -59,32 +71,6 @@ impl RawEvent {
     #[inline]
     pub fn has_none_of(&self, bits: u32) -> bool {
         self.found & bits == 0
-    }
-
-    /// Where the values of all fields stand.
-    #[inline]
-    pub fn spans(&self) -> &[Span; Field::COUNT] {
-        &self.spans
-    }
-
-    /// The fields that hold their defaults, by their bits. `text` is what the event was read from, `kind` what its
-    /// type means.
-    #[inline]
-    pub fn defaults(&self, text: &str, kind: EventType) -> u32 {
-        // Only those whose values are not known by what `member` sees at a glance are looked at again.
-        let or = |field: Field, holds: bool| u32::from(holds) << field as u32;
-        let is = |field: Field| self.has(field) && field.holds_default(self.spans[field as usize].of(text));
-        self.default
-            | or(Field::Type, kind == EventType::Custom)
-            | or(Field::Priority, self.priority == Priority::NORMAL)
-            | or(Field::Payload, is(Field::Payload))
-            | or(Field::Version, is(Field::Version))
-    }
-
-    /// The fields that are not there, by their bits.
-    #[inline]
-    pub fn missing(&self) -> u32 {
-        !self.found
     }
 
     /// Whether any string has escapes.
@@ -186,10 +172,7 @@ impl RawEvent {
     fn member(&mut self, field: Field, scanner: Scanner<'_>, at: usize, depth: u32) -> Result<usize, Syntax> {
         let rest = scanner.rest(at);
         match field.rule() {
-            Rule::NameOrNull | Rule::TextOrNull | Rule::TimeOrNull if rest.starts_with(b"null") => {
-                self.default |= bit(field);
-                Ok(at + 4)
-            }
+            Rule::NameOrNull | Rule::TextOrNull | Rule::TimeOrNull if rest.starts_with(b"null") => Ok(at + 4),
             Rule::Name | Rule::Text | Rule::NameOrNull | Rule::TextOrNull if rest.starts_with(b"\"") => {
                 let end = scanner.string(at)?;
                 self.escaped |= u32::from(end.is_escaped()) << field as u32;
@@ -201,18 +184,9 @@ impl RawEvent {
             }
             Rule::Anything => Ok(scanner.value(at, depth)?.after()),
             Rule::Time | Rule::TimeOrNull if time::is_usual(rest) => Ok(at + time::QUOTED),
-            Rule::Status if rest.starts_with(b"\"pending\"") => {
-                self.default |= bit(field);
-                Ok(at + 9)
-            }
-            Rule::TextMap if rest.starts_with(b"{}") => {
-                self.default |= bit(field);
-                Ok(at + 2)
-            }
-            Rule::Count if rest.starts_with(b"0,") => {
-                self.default |= bit(field);
-                Ok(at + 1)
-            }
+            Rule::Status if rest.starts_with(b"\"pending\"") => Ok(at + 9),
+            Rule::TextMap if rest.starts_with(b"{}") => Ok(at + 2),
+            Rule::Count if rest.starts_with(b"0,") => Ok(at + 1),
             _ => self.long_way(field, scanner, at, depth),
         }
     }
@@ -226,13 +200,10 @@ impl RawEvent {
         depth: u32,
     ) -> Result<usize, Syntax> {
         if field.rule() == Rule::TextMap && scanner.byte(at) == b'{' {
-            let end = self.text_map(field, scanner, at + 1, depth + 1)?;
-            self.note_default(field, scanner.str(Span::new(at, end)));
-            return Ok(end);
+            return self.text_map(field, scanner, at + 1, depth + 1);
         }
         let value = scanner.whole(at, depth)?;
         self.escaped |= u32::from(value.escaped) << field as u32;
-        self.note_default(field, scanner.str(value.span));
         if field == Field::Priority {
             match check::priority(scanner.str(value.span).as_bytes()) {
                 Some(priority) => self.priority = priority,
@@ -265,10 +236,6 @@ impl RawEvent {
             }
             at = value.span.end as usize;
         }
-    }
-
-    fn note_default(&mut self, field: Field, json: &str) {
-        self.default |= u32::from(field.holds_default(json)) << field as u32;
     }
 
     #[inline]

@@ -54,6 +54,9 @@ static COMPACT: [Run; 2] = runs!("," ":");
 /// As Python's `json.dumps` puts spaces.
 static SPACED: [Run; 2] = runs!(", " ": ");
 
+/// The fields of both runs, by their bits.
+pub(super) const RUNS: u32 = COMPACT[0].bits | COMPACT[1].bits;
+
 impl Run {
     const fn new(text: &'static str, fields: &[(Field, usize, usize)]) -> Self {
         let (mut bits, mut spans) = (0, [Span { start: 0, end: 0 }; MOST]);
@@ -105,22 +108,6 @@ impl Run {
 pub(super) const fn bit(field: Field) -> u32 {
     1 << field as u32
 }
-
-/// The metadata's fields, by their bits.
-pub(super) const METADATA: u32 = bit(Field::Headers) * 2 - bit(Field::CreatedAt);
-
-/// The fields that hold a default of their own if they are left out, by their bits. `created_at` becomes the present
-/// instead.
-pub(super) const DEFAULTS: u32 = {
-    let (mut bits, mut at) = (METADATA & !bit(Field::CreatedAt), 0);
-    while at < Field::OF_EVENT.len() {
-        if Field::OF_EVENT[at].default().is_some() {
-            bits |= bit(Field::OF_EVENT[at]);
-        }
-        at += 1;
-    }
-    bits
-};
 
 #[cfg(test)]
 mod tests {

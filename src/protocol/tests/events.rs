@@ -306,6 +306,34 @@ fn a_lean_event_has_only_what_cannot_be_filled_in() {
 }
 
 #[test]
+fn a_complete_event_is_lean_without_its_defaults_and_with_its_own_spaces() {
+    let sparse = event(r#"{"topic":"t","type":"task.created","payload":{"a":{}}}"#);
+    let metadata = format!(r#""metadata":{{"created_at":"{NOW}"}}"#);
+    let kept = |payload: &str, metadata: &str| {
+        format!(
+            r#"{{"id":"{FIRST_ID}","topic":"t","type":"task.created","source":"{CLIENT}"{payload}{metadata},"timestamp":"{NOW}"}}"#
+        )
+    };
+    let lean = kept(r#","payload":{"a":{}}"#, &format!(",{metadata}"));
+    assert_eq!(event(sparse.full()).lean(), lean);
+    let spaced = |text: &str| text.replace(",\"", ", \"").replace("\":", "\": ");
+    assert_eq!(event(&spaced(sparse.full())).lean(), spaced(&lean));
+    // In any order, with empty objects that are not, and with nothing in the metadata.
+    let undated = sparse.full().replace(&format!(r#""created_at":"{NOW}""#), r#""created_at":null"#);
+    assert_eq!(event(&undated).lean(), kept(r#","payload":{"a":{}}"#, ""));
+    assert_eq!(event(&undated.replace(r#"{"a":{}}"#, "{ }")).lean(), kept("", ""));
+    for payload in [r#""{}""#, r#""{ }""#, "[{}]", r#"{"{":"}"}"#] {
+        let lean = kept(&format!(r#","payload":{payload}"#), "");
+        assert_eq!(event(&undated.replace(r#"{"a":{}}"#, payload)).lean(), lean);
+    }
+    let moved = undated.replacen(r#""priority":5,"#, "", 1).replacen('{', r#"{ "priority": 5 ,"#, 1);
+    assert_eq!(event(&moved).lean(), kept(r#","payload":{"a":{}}"#, ""));
+    let traced = sparse.full().replace(r#""trace_id":null"#, r#""trace_id":"x""#);
+    let traced_metadata = format!(",{}", metadata.replace('}', r#","trace_id":"x"}"#));
+    assert_eq!(event(&traced).lean(), kept(r#","payload":{"a":{}}"#, &traced_metadata));
+}
+
+#[test]
 fn a_lean_event_keeps_the_order_of_the_full_one() {
     let moved = COMPLETE.replacen(r#"{"id":"e-1","#, "{", 1).replace(r#""none"}"#, r#""none","id":"e-1"}"#);
     assert_eq!(event(&moved).lean(), moved);

@@ -103,6 +103,11 @@ fn subset(members: Vec<(&'static str, Value)>, bits: u16) -> Value {
     Value::Object(kept.map(|(_, (key, value))| (key.into(), value)).collect())
 }
 
+/// Bits for [`subset`], often so few of them that most fields hold their defaults.
+fn few_or_many() -> impl Strategy<Value = u16> {
+    prop_oneof![any::<u16>(), (any::<u16>(), any::<u16>(), any::<u16>()).prop_map(|(a, b, c)| a & b & c)]
+}
+
 /// JSON with its members in another order, and with whitespace or none.
 fn written(value: &Value, rotate: usize, spaced: bool) -> String {
     let (comma, colon) = if spaced { (", ", ": ") } else { (",", ":") };
@@ -186,10 +191,23 @@ proptest! {
     }
 
     #[test]
-    fn lean_events_filled_in_again_are_the_full_ones(fields in fields(), bits in any::<u16>(), rotate in 0..14_usize) {
-        let event = event(&written(&subset(fields, bits | 2), rotate, true));
+    fn lean_events_filled_in_again_are_the_full_ones(fields in fields(), bits in few_or_many(), complete in any::<bool>(), rotate in prop_oneof![Just(0), 0..14_usize], spaced in any::<bool>()) {
+        let mut given = subset(fields, bits | 2);
+        if complete {
+            given = model(&given);
+        }
+        let event = event(&written(&given, rotate, spaced));
+        let lean = json(event.lean());
         prop_assert!(event.lean().len() <= event.full().len());
-        prop_assert_eq!(filled_in(&json(event.lean())), json(event.full()));
+        prop_assert_eq!(filled_in(&lean), json(event.full()));
+        // And nothing in them could be left out, too.
+        let defaults = filled_in(&json!({}));
+        for (lean, defaults) in [(Some(&lean), &defaults), (lean.get("metadata"), &defaults["metadata"])] {
+            for (key, value) in lean.and_then(Value::as_object).into_iter().flatten() {
+                prop_assert_ne!(Some(value), defaults.get(key), "{}", key);
+            }
+        }
+        prop_assert_ne!(lean.get("metadata"), Some(&json!({})));
     }
 
     #[test]
