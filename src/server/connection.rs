@@ -6,7 +6,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -270,10 +270,9 @@ impl Connection {
                     return Poll::Ready(Ok(()));
                 }
                 match self.outgoing.poll_begun(&mut self.socket, cx, &mut scratch.write) {
-                    Poll::Ready(Ok(Written::All)) => self.unblocked(),
+                    Poll::Ready(Ok(Written::All)) => self.note_written(Written::All),
                     Poll::Ready(Ok(Written::Short)) => {
-                        self.unblocked();
-                        self.blocked = true;
+                        self.note_written(Written::Short);
                         continue;
                     }
                     other => return self.note_blocked(other.map_ok(|_| ())),
@@ -301,11 +300,7 @@ impl Connection {
                 self.hub.with(|router| router.put_back(key, &mut scratch.turn, kept, now));
             }
             match written {
-                Poll::Ready(Ok((Written::All, _))) => self.unblocked(),
-                Poll::Ready(Ok((Written::Short, _))) => {
-                    self.unblocked();
-                    self.blocked = true;
-                }
+                Poll::Ready(Ok((written, _))) => self.note_written(written),
                 other => return self.note_blocked(other.map_ok(|_| ())),
             }
         }
@@ -317,8 +312,8 @@ impl Connection {
     }
 
     /// The socket took something. If it had been full, the peer must have read.
-    fn unblocked(&mut self) {
-        if std::mem::take(&mut self.blocked) {
+    fn note_written(&mut self, written: Written) {
+        if std::mem::replace(&mut self.blocked, written == Written::Short) {
             self.keepalive.sign_of_life();
         }
     }
@@ -356,20 +351,12 @@ impl Connection {
             if until.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(why));
             }
-            match self.outgoing.poll_begun(&mut self.socket, cx, &mut scratch.write) {
-                Poll::Ready(Ok(Written::All)) => {}
-                Poll::Ready(Ok(Written::Short)) => {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
+            let begun = self.outgoing.poll_begun(&mut self.socket, cx, &mut scratch.write);
+            if ready!(begun)? == Written::Short {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
-            match Pin::new(&mut self.socket).poll_shutdown(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
-            }
+            ready!(Pin::new(&mut self.socket).poll_shutdown(cx))?;
             let until = Box::pin(sleep_until(Instant::now() + LINGER_TIMEOUT));
             self.phase = Phase::Lingering { why, until };
         }
