@@ -3,16 +3,21 @@
 //! A table of contents. Imports between the rooms run one way, from the bottom of this list to its top.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[forbid(unsafe_code)]
 pub mod protocol;
 
 #[cfg(feature = "daemon")]
+#[forbid(unsafe_code)]
 pub mod config;
 #[cfg(feature = "daemon")]
+#[forbid(unsafe_code)]
 pub mod router;
 #[cfg(feature = "daemon")]
+#[forbid(unsafe_code)]
 pub mod server;
 #[cfg(feature = "daemon")]
 pub mod service;
 
 #[cfg(test)]
+#[forbid(unsafe_code)]
 mod testing;

@@ -19,7 +19,7 @@ pub use load::{Inputs, Loaded, load};
 pub use mistake::{Cause, Mistake, Mistakes, Origin};
 pub use print::example;
 pub use schema::Setting;
-pub use settings::{Config, Limits, SETTINGS, SlowConsumer};
+pub use settings::{Config, Drain, Limits, Log, LogFormat, LogTarget, Process, SETTINGS, SlowConsumer};
 
 /// Read when no other file is named, if it exists.
 pub const STANDARD_FILE: &str = "/etc/gadugi-router/config.toml";

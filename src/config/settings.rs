@@ -3,9 +3,12 @@
 //! A setting is added here and nowhere else; the structs, the file's keys, the names in the environment, the printed
 //! and the example configuration all follow from this table.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::rules::{Choice, Host, Level, Origins, Switch, duration, size, whole};
+use super::rules::{
+    Account, Auto, Choice, FilePath, Host, Level, Octal, Origins, Switch, duration, size, whole,
+};
 use super::schema::settings;
 
 /// What happens to a subscriber whose outbox is full.
@@ -19,6 +22,37 @@ pub enum SlowConsumer {
 
 const SLOW_CONSUMER: Choice<SlowConsumer> =
     Choice(&[("evict", SlowConsumer::Evict), ("disconnect", SlowConsumer::Disconnect)]);
+
+/// Where the log goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogTarget {
+    /// The journal when the service manager has connected us to it, otherwise stderr; a daemon without either, a file.
+    Auto,
+    /// systemd's journal, with its fields.
+    Journald,
+    /// Standard error.
+    Stderr,
+    /// A file that SIGUSR1 opens anew.
+    File,
+}
+
+const LOG_TARGET: Choice<LogTarget> = Choice(&[
+    ("auto", LogTarget::Auto),
+    ("journald", LogTarget::Journald),
+    ("stderr", LogTarget::Stderr),
+    ("file", LogTarget::File),
+]);
+
+/// How a record looks on stderr or in a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object in a line.
+    Json,
+}
+
+const LOG_FORMAT: Choice<LogFormat> = Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
 
 /// Room for the shortest messages there are. Sizes this small serve only tests.
 const SMALLEST: u64 = 64;
@@ -77,10 +111,51 @@ settings! {
         /// and are not concerned.
         allowed_origins: Vec<String> = Vec::new(), Origins;
     }
+
+    /// How the router ends.
+    [drain] pub struct Drain {
+        /// How long subscribers may take for what is queued when the router ends. It ends earlier when all is delivered.
+        timeout: Duration = Duration::from_secs(20), duration(Duration::ZERO, LONGEST);
+        /// A file for what is left after that; the next start takes it back in. Without one it goes to the dead letters.
+        spool: Option<PathBuf> = None, FilePath;
+        /// How long events from that file wait after a start for their subscribers to come back.
+        spool_wait: Duration = Duration::from_secs(30), duration(Duration::ZERO, LONGEST);
+        /// Over how long the closing of connections is spread, so that clients do not all come back in one instant;
+        /// "auto" is 10ms for each client, 2s at most.
+        close_spread: Option<Duration> = None, Auto(duration(Duration::ZERO, LONGEST));
+    }
+
+    /// Where the log goes and how it looks.
+    [log] pub struct Log {
+        /// "journald", "stderr" or "file"; "auto" is the journal under systemd, and otherwise stderr, or a file with
+        /// `--daemon`.
+        target: LogTarget = LogTarget::Auto, LOG_TARGET;
+        /// Lines for people or JSON objects, on stderr and in a file.
+        format: LogFormat = LogFormat::Text, LOG_FORMAT;
+        /// The file; "" is router.log in the directory for logs (`$LOGS_DIRECTORY`, /var/log/gadugi-router, or
+        /// ~/.local/state/gadugi-router). SIGUSR1 opens it anew.
+        file: Option<PathBuf> = None, FilePath;
+    }
+
+    /// The process, where no service manager takes care of it.
+    [process] pub struct Process {
+        /// The PID file; "" is gadugi-router.pid in the run-time directory.
+        pid_file: Option<PathBuf> = None, FilePath;
+        /// The account to run as when started by root.
+        user: Option<String> = None, Account;
+        /// The group to run as when started by root; "" is the user's own.
+        group: Option<String> = None, Account;
+        /// The permissions that files of the router do not get.
+        umask: u32 = 0o027, Octal;
+        /// Whether a crash may leave a core dump, which would hold events.
+        core_dumps: bool = false, Switch;
+        /// Whether to give up, by Landlock, the files that the router does not need, where the kernel has it.
+        landlock: bool = true, Switch;
+    }
 }
 
 /// Tables that later versions will have, so that their names get a better answer than "unknown key".
-pub(super) const NOT_YET: &[&str] = &["admin", "auth", "drain", "log", "store", "tls"];
+pub(super) const NOT_YET: &[&str] = &["admin", "auth", "store", "tls"];
 
 #[cfg(test)]
 mod tests {

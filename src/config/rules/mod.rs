@@ -6,12 +6,14 @@ mod host;
 mod level;
 mod number;
 mod origins;
+mod system;
 mod unit;
 
 pub(super) use host::Host;
 pub(super) use level::Level;
-pub(super) use number::{duration, size, whole};
+pub(super) use number::{Auto, duration, size, whole};
 pub(super) use origins::Origins;
+pub(super) use system::{Account, FilePath, Octal};
 
 use super::value::{Given, Value, Wrong};
 

@@ -96,6 +96,28 @@ fn written(value: &Duration) -> String {
     unit::write(u64::try_from(value.as_millis()).unwrap_or(u64::MAX), TIME)
 }
 
+/// A duration, or "auto" where the router finds a fitting one itself.
+pub(in crate::config) struct Auto(pub Span);
+
+impl Rule for Auto {
+    type Value = Option<Duration>;
+
+    fn expected(&self) -> String {
+        format!("\"auto\" or {}", self.0.expected())
+    }
+
+    fn read(&self, given: &Given<'_>) -> Result<Option<Duration>, Vec<Wrong>> {
+        match given.text() {
+            Some("auto") => Ok(None),
+            _ => self.0.read(given).map(Some),
+        }
+    }
+
+    fn write(&self, value: &Option<Duration>) -> String {
+        value.as_ref().map_or_else(|| toml_string("auto"), |value| self.0.write(value))
+    }
+}
+
 /// A number of bytes between two bounds, both allowed.
 pub(in crate::config) struct Size {
     min: u64,
@@ -177,6 +199,18 @@ mod tests {
         for zero in [text("0s"), text("0"), integer(0), Given::word("0")] {
             assert!(complaint(&PING, &zero).ends_with(": nothing would be noticed"));
         }
+    }
+
+    #[test]
+    fn an_automatic_duration_is_a_word_of_its_own() {
+        const SPREAD: Auto = Auto(duration(Duration::ZERO, Duration::from_secs(60)));
+        assert_eq!(SPREAD.read(&text("auto")).unwrap(), None);
+        assert_eq!(SPREAD.read(&text("0s")).unwrap(), Some(Duration::ZERO));
+        assert_eq!(
+            (SPREAD.write(&None), SPREAD.write(&Some(Duration::from_secs(2)))),
+            ("\"auto\"".to_owned(), "\"2s\"".to_owned())
+        );
+        assert!(SPREAD.read(&text("automatic")).is_err());
     }
 
     #[test]

@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn tables_to_come_and_nonsense_are_told_apart() {
-        assert_eq!(unknown("drain"), "this version of the router does not have [drain] yet");
+        assert_eq!(unknown("store"), "this version of the router does not have [store] yet");
         assert_eq!(unknown("zebra"), "unknown setting");
     }
 }

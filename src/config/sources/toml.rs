@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn every_mistake_is_told_with_its_place() {
         let text = "port = 70000\nmax_client = 5\nhost = 1.5\n\n[limits]\nallowed_origins = [\"*\",\n  \"a\", 3]\n\
-                    slow_consumer = { a = 1 }\n[drain]\ntimeout = \"1s\"\n";
+                    slow_consumer = { a = 1 }\n[store]\nkind = \"memory\"\n";
         let found = mistakes(text);
         assert_eq!(found.len(), 7, "{found:#?}");
         assert_eq!(found[0], "c:1:8: port: must be a whole number from 0 to 65535, not 70000");
@@ -124,7 +124,7 @@ mod tests {
         assert!(found[3].starts_with("c:7:3: limits.allowed_origins: must be an origin"));
         assert!(found[4].starts_with("c:7:8: limits.allowed_origins: must be an origin"));
         assert!(found[5].ends_with("limits.slow_consumer: must be \"evict\" or \"disconnect\", not a table"));
-        assert_eq!(found[6], "c:9:2: drain: this version of the router does not have [drain] yet");
+        assert_eq!(found[6], "c:9:2: store: this version of the router does not have [store] yet");
     }
 
     #[test]
