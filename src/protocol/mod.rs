@@ -48,8 +48,18 @@ pub use topic::{MAX_TOPIC, Pattern, check_topic};
 pub const PROTOCOL: u64 = 2;
 
 /// The extensions that this router has, by the names `hello` lists, sorted.
-pub const FEATURES: &[&str] =
-    &["batch", "expiry", "gap", "groups", "lean", "receipt", "request_id", "several_levels", "targets"];
+pub const FEATURES: &[&str] = &[
+    "batch",
+    "draining",
+    "expiry",
+    "gap",
+    "groups",
+    "lean",
+    "receipt",
+    "request_id",
+    "several_levels",
+    "targets",
+];
 
 #[cfg(test)]
 mod tests;

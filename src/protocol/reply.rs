@@ -57,6 +57,13 @@ pub enum Reply<'a> {
     Health(&'a Health),
     /// The answer to `hello`.
     Hello,
+    /// The router winds down.
+    Draining {
+        /// When it gives up what is left, and closes.
+        deadline: Time,
+        /// How long to wait after the end of the connection before coming back, in milliseconds.
+        reconnect_after: u64,
+    },
     /// What was shed for a slow consumer, as soon as there is room to tell it.
     Gap {
         /// The subscription that missed something.
@@ -174,6 +181,11 @@ impl Reply<'_> {
                 write_health(health, key(out, "health"));
             }
             Self::Hello => hello(out),
+            Self::Draining { deadline, reconnect_after } => {
+                begin(out, "draining");
+                write::time(key(out, "deadline"), deadline);
+                number(out, "reconnect_after_ms", reconnect_after);
+            }
             Self::Gap { subscription_id, evicted, expired } => {
                 begin(out, "gap");
                 write::uuid(key(out, "subscription_id"), subscription_id);

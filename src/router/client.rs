@@ -7,13 +7,23 @@ use uuid::Uuid;
 
 use super::outbox::Outbox;
 use super::subscription::{Gap, SubscriptionKey};
-use super::{Reason, Refusals};
+use super::{Millis, Reason, Refusals};
+use crate::protocol::Time;
 
 /// A connected client. It never names another one: places are used again, generations are not.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ClientKey {
     pub(super) index: u32,
     pub(super) generation: u32,
+}
+
+/// What a client is called in logs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientName {
+    /// Its `client_id`.
+    pub id: Uuid,
+    /// Where it comes from.
+    pub remote: Box<str>,
 }
 
 /// Why the engine wants a connection closed.
@@ -44,6 +54,13 @@ pub enum Notice {
         /// Subscriptions that could not, by reason.
         refused: Refusals,
     },
+    /// The router winds down.
+    Draining {
+        /// When it gives up what is left.
+        deadline: Time,
+        /// Milliseconds after the end of the connection; another number for each client.
+        reconnect_after: Millis,
+    },
     /// An event whose publisher asked was lost before it could be matched.
     Lost {
         /// The publisher's own mark.
@@ -69,6 +86,10 @@ pub(super) struct Client {
     /// Nothing waits: the connection is to be woken by the next thing that does.
     pub idle: bool,
     pub close: Option<Close>,
+    pub name: Option<Box<ClientName>>,
+    /// Deliveries that were shed because it is slow, and how many of them are reported.
+    pub shed: u64,
+    pub shed_reported: u64,
 }
 
 impl Client {
@@ -84,6 +105,9 @@ impl Client {
             waker: None,
             idle: false,
             close: None,
+            name: None,
+            shed: 0,
+            shed_reported: 0,
         }
     }
 }

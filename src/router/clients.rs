@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::client::{Client, Notice};
+use super::client::{Client, ClientName, Notice};
 use super::delivery::lose;
 use super::subscription::{Subscription, SubscriptionKey};
 use super::{ClientKey, Close, Millis, Reason, Router};
@@ -46,13 +46,35 @@ impl Router {
     /// The client said `hello`: from now on it is told of gaps.
     pub fn hello(&mut self, key: ClientKey) {
         if let Some(client) = self.client(key) {
-            client.hello = true;
+            let is_new = !std::mem::replace(&mut client.hello, true);
+            if is_new {
+                self.say_goodbye(key);
+            }
         }
+    }
+
+    /// What to call a client in reports.
+    pub fn name(&mut self, key: ClientKey, name: ClientName) {
+        if let Some(client) = self.client(key) {
+            client.name = Some(Box::new(name));
+        }
+    }
+
+    /// All that are connected.
+    pub fn client_keys(&self) -> Vec<ClientKey> {
+        let key = |(index, client): (usize, &Client)| ClientKey {
+            index: index as u32,
+            generation: client.generation,
+        };
+        self.clients.iter().map(key).collect()
     }
 
     /// A client is gone, or about to be: it gets nothing more. What waits for it goes to the dead letters; what it took
     /// and did not put back counts as written.
     pub fn disconnect(&mut self, key: ClientKey, now: Millis) {
+        if self.ended {
+            self.keep_late(key);
+        }
         self.drop_deliveries(key, Reason::Disconnected, now);
         self.drop_subscriptions(key);
         if self.client(key).is_some() {
@@ -129,14 +151,6 @@ impl Router {
     /// Whether this connection is to be closed. [`Router::take`] tells it as well.
     pub fn close_wanted(&self, key: ClientKey) -> Option<Close> {
         self.clients.get(key.index as usize).filter(|client| client.generation == key.generation)?.close
-    }
-
-    /// Asks every connection to close.
-    pub fn close_all(&mut self, close: Close) {
-        for (_, client) in &mut self.clients {
-            client.close.get_or_insert(close);
-            self.wakers.extend(client.waker.clone());
-        }
     }
 
     /// A slow subscriber is to be disconnected: nothing more is matched to it.

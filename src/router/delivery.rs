@@ -30,8 +30,8 @@ pub struct Delivery {
     pub subscription: Uuid,
     /// The subscription's number, for lean deliveries.
     pub number: u32,
-    key: SubscriptionKey,
-    deadline: Millis,
+    pub(super) key: SubscriptionKey,
+    pub(super) deadline: Millis,
 }
 
 /// What a connection gets in one turn. Kept by the connection's thread for its memory.
@@ -54,6 +54,7 @@ pub(super) fn lose(
     reason: Reason,
     now: Millis,
 ) {
+    client.shed += u64::from(matches!(reason, Reason::Evicted | Reason::SlowConsumer));
     let subscription = subscriptions.get_mut(waiting.subscription.0 as usize);
     let id = subscription.as_ref().map(|subscription| subscription.id);
     if client.hello

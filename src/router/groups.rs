@@ -14,7 +14,7 @@ use crate::protocol::Event;
 
 /// How suitable a member is; the greatest gets the event.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Fitness {
+pub(super) struct Fitness {
     /// It has room, or can make some.
     room: Room,
     /// Events that wait for its client: fewer is better.
@@ -57,6 +57,11 @@ impl Groups {
         }
     }
 
+    /// What a group is called.
+    pub fn name(&self, key: GroupKey) -> Option<&str> {
+        self.groups.get(key.0 as usize).map(|group| &*group.name)
+    }
+
     #[cfg(test)]
     pub fn len(&self) -> usize {
         self.groups.len()
@@ -82,7 +87,7 @@ impl Router {
     }
 
     /// `None` when the member is gone, expelled by an earlier delivery of the same event.
-    fn fitness(&self, member: SubscriptionKey, event: &Event) -> Option<Fitness> {
+    pub(super) fn fitness(&self, member: SubscriptionKey, event: &Event) -> Option<Fitness> {
         let subscription = self.subscriptions.get(member.0 as usize)?;
         let outbox = &self.clients.get(subscription.client.index as usize)?.outbox;
         let room = outbox.room(event.size(), event.priority(), &self.settings);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{ClientKey, Millis, Router};
+use super::{ClientKey, ClientName, Millis, Router};
 use crate::protocol::{Event, Health, HealthStatus, Priority, Time};
 
 /// Above this part of the queue's capacity the router is `degraded` (protocol.md, Health).
@@ -47,7 +47,29 @@ pub struct ClientView {
     pub subscriptions: usize,
 }
 
+/// A client that had to miss something because it is slow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slow {
+    /// Who.
+    pub name: Option<ClientName>,
+    /// Deliveries that were shed since the last report.
+    pub shed: u64,
+}
+
 impl Router {
+    /// Who had to miss something since this was last asked, the slowest first.
+    pub fn slow_consumers(&mut self) -> Vec<Slow> {
+        let mut slow = Vec::new();
+        for (_, client) in &mut self.clients {
+            let shed = client.shed - std::mem::replace(&mut client.shed_reported, client.shed);
+            if shed > 0 {
+                slow.push(Slow { name: client.name.as_deref().cloned(), shed });
+            }
+        }
+        slow.sort_by_key(|slow| std::cmp::Reverse(slow.shed));
+        slow
+    }
+
     /// The counters.
     pub fn stats(&self) -> &Stats {
         &self.stats

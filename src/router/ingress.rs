@@ -43,8 +43,8 @@ pub(super) enum Offered {
     Queued,
     /// It took the place of this one.
     InPlaceOf(Queued),
-    /// It outranks nothing in a full queue.
-    Refused,
+    /// It outranks nothing in a full queue: here it is again.
+    Refused(Queued),
 }
 
 pub(super) struct Ingress {
@@ -106,11 +106,17 @@ impl Ingress {
         let priority = queued.event.priority();
         let from = self.class(priority).from;
         if self.levels.lowest(from).is_none_or(|lowest| lowest >= priority) {
-            return Offered::Refused;
+            return Offered::Refused(queued);
         }
-        let Some(victim) = self.levels.pop_lowest_newest(from) else { return Offered::Refused };
+        let Some(victim) = self.levels.pop_lowest_newest(from) else { return Offered::Refused(queued) };
         self.levels.push(queued);
         Offered::InPlaceOf(victim)
+    }
+
+    /// Takes something in whether or not there is room.
+    pub fn force(&mut self, queued: Queued) {
+        self.class(queued.event.priority()).len += 1;
+        self.levels.push(queued);
     }
 
     /// The oldest of the highest level.

@@ -1,9 +1,8 @@
-//! What happens to the engine as a whole: time passes, settings change, it winds down.
+//! What happens to the engine as a whole: time passes, settings change.
 
 use super::delivery::lose;
 use super::ingress::Ingress;
 use super::{Millis, Reason, Router, Settings};
-use crate::protocol::Priority;
 
 impl Router {
     /// Whether something that may expire came since this was last asked: [`Router::expire`] is to be called until
@@ -65,39 +64,8 @@ impl Router {
         self.settings = settings;
     }
 
-    /// From now on nothing is accepted; what is queued is still matched and delivered.
-    pub fn drain(&mut self) {
-        self.draining = true;
-    }
-
-    /// Whether [`Router::drain`] was called.
-    pub fn is_draining(&self) -> bool {
-        self.draining
-    }
-
-    /// Everything accepted has been delivered or ended in the dead letters.
-    pub fn is_drained(&self) -> bool {
-        self.ingress.is_empty() && self.clients.iter().all(|(_, client)| client.outbox.len() == 0)
-    }
-
-    /// Gives up what is left: all of it goes to the dead letters. Returns how many of each priority there
-    /// were, and for how many subscribers.
-    pub fn abandon(&mut self, now: Millis) -> ([u64; Priority::LEVELS], usize) {
-        let before = self.dead.count(Reason::Drain);
-        while let Some(queued) = self.ingress.pop() {
-            self.lose_queued(queued, Reason::Drain, now);
-        }
-        let Self { clients, subscriptions, dead, .. } = self;
-        let mut subscribers = 0;
-        for (_, client) in clients.iter_mut() {
-            let mut left = Vec::new();
-            client.outbox.clear(|waiting| left.push(waiting));
-            subscribers += usize::from(!left.is_empty());
-            for waiting in left {
-                lose(subscriptions, dead, client, waiting, Reason::Drain, now);
-            }
-        }
-        let after = self.dead.count(Reason::Drain);
-        (std::array::from_fn(|level| after[level] - before[level]), subscribers)
+    /// Every connection is to look around: something that it has not read from the engine has changed.
+    pub fn wake_all(&mut self) {
+        self.wakers.extend(self.clients.iter().filter_map(|(_, client)| client.waker.clone()));
     }
 }

@@ -8,10 +8,12 @@ mod client;
 mod clients;
 mod dead_letters;
 mod delivery;
+mod drain;
 mod groups;
 mod health;
 mod index;
 mod ingress;
+mod leftovers;
 mod levels;
 mod lifecycle;
 mod outbox;
@@ -26,17 +28,19 @@ use foldhash::fast::RandomState;
 use slab::Slab;
 use uuid::Uuid;
 
-pub use client::{ClientKey, Close, Notice};
+pub use client::{ClientKey, ClientName, Close, Notice};
 pub use clients::{Refusal, Subscribed};
 pub use dead_letters::{DeadLetter, DeadLetters, Reason};
 pub use delivery::{Budget, Delivery, Turn};
-pub use health::{ClientView, Stats};
+pub use health::{ClientView, Slow, Stats};
 pub use index::Index;
+pub use leftovers::{Left, Leftover, Owed};
 pub use publish::{Published, Receipt, Refusals};
 pub use settings::{Settings, SlowConsumer};
 pub use subscription::Gap;
 
 use client::Client;
+use drain::Goodbye;
 use groups::Groups;
 use ingress::Ingress;
 use subscription::{GroupKey, Subscription, SubscriptionKey};
@@ -56,6 +60,17 @@ pub struct Router {
     dead: DeadLetters,
     stats: Stats,
     draining: bool,
+    /// What to tell clients of the drain: when it gives up, and after how long the next one may come back.
+    goodbye: Option<Goodbye>,
+    /// All that waited was taken out: what comes back from connections is kept.
+    ended: bool,
+    /// What an earlier run left, until it is claimed; in the end, what came back.
+    held: Left,
+    /// What clients that are disconnected had begun to write.
+    begun: Vec<(ClientKey, Owed)>,
+    /// Probes that the dispatcher has seen, and who waits for the next.
+    probes: u64,
+    prober: Option<Waker>,
     /// Something that may expire came since it was last asked.
     new_deadline: bool,
     /// Numbers the events as they are matched.
@@ -83,6 +98,12 @@ impl Router {
             groups: Groups::default(),
             stats: Stats::default(),
             draining: false,
+            goodbye: None,
+            ended: false,
+            held: Left::default(),
+            begun: Vec::new(),
+            probes: 0,
+            prober: None,
             new_deadline: false,
             sequence: 0,
             next_generation: 0,

@@ -2,6 +2,7 @@
 //! matches.
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use super::client::Notice;
 use super::delivery::lose;
@@ -42,7 +43,28 @@ pub struct Refusals {
     pub slow_consumer: u32,
 }
 
+impl Receipt {
+    /// Belongs to no client, and marks what only shows that the dispatcher works.
+    const PROBE: Self = Self { client: ClientKey { index: u32::MAX, generation: u32::MAX }, token: 0 };
+
+    pub(super) fn is_probe(self) -> bool {
+        self == Self::PROBE
+    }
+}
+
 impl Router {
+    /// Sends an event through the queue to the dispatcher, which wakes `waker` and forgets it: no subscription sees
+    /// it and no counter counts it, and [`Router::probes`] tells that it arrived. Full queues have room for it.
+    pub fn probe(&mut self, event: Arc<Event>, waker: Waker) {
+        self.prober = Some(waker);
+        self.ingress.force(Queued { event, deadline: Millis::MAX, receipt: Some(Receipt::PROBE) });
+    }
+
+    /// How many probes the dispatcher has seen.
+    pub fn probes(&self) -> u64 {
+        self.probes
+    }
+
     /// Offers an event to the ingress queue. It expires `ttl` milliseconds from `now`.
     pub fn publish(
         &mut self,
@@ -61,7 +83,7 @@ impl Router {
         match self.ingress.offer(Queued { event, deadline, receipt }) {
             Offered::Queued => {}
             Offered::InPlaceOf(victim) => self.lose_queued(victim, Reason::Evicted, now),
-            Offered::Refused => {
+            Offered::Refused(_) => {
                 self.stats.refused += 1;
                 return Published::QueueFull;
             }
@@ -78,7 +100,10 @@ impl Router {
         while spent < budget {
             let Some(queued) = self.ingress.pop() else { return false };
             spent += 1;
-            if queued.deadline <= now {
+            if queued.receipt.is_some_and(Receipt::is_probe) {
+                self.probes += 1;
+                self.wakers.extend(self.prober.take());
+            } else if queued.deadline <= now {
                 self.lose_queued(queued, Reason::Expired, now);
             } else {
                 spent += self.route(queued, now);

@@ -78,6 +78,20 @@ impl Subscription {
         Self { id, number, client, patterns, filter, group, seen: 0, chosen: 0, gap: None }
     }
 
+    /// What it asks for, as a client would write it; lists in no order.
+    pub fn wanted(&self, group: Option<&str>) -> Wanted {
+        let list = |names: &Names| names.iter().cloned().collect::<Vec<_>>();
+        let Filter { types, min_priority, sources, targets } = &self.filter;
+        Wanted {
+            topics: self.patterns.to_vec(),
+            types: *types,
+            min_priority: *min_priority,
+            sources: sources.as_ref().map(list).unwrap_or_default(),
+            targets: targets.as_ref().map(list),
+            group: group.map(Into::into),
+        }
+    }
+
     /// Whether an event on one of its topics passes its filters.
     pub fn admits(&self, event: &Event) -> bool {
         self.filter.admits(event)

@@ -1,15 +1,14 @@
 //! Lets connections in and gives each a task, on one thread or several.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use uuid::Uuid;
 
@@ -20,96 +19,38 @@ use super::handshake::{self, Handshake};
 use super::hub::{Hub, wall_clock};
 use super::listen::AcceptError;
 use super::rate::Rate;
-use crate::protocol::Priority;
+use super::serve::Server;
 use crate::protocol::reply::Reply;
-use crate::router::{Close, Refusal};
+use crate::router::{ClientName, Close, Refusal};
 
 /// Handshakes under way at a time. While there are more, newcomers wait in the kernel's backlog.
-const MAX_HANDSHAKES: usize = 1_024;
+pub(super) const MAX_HANDSHAKES: usize = 1_024;
 /// Pause after `accept` found no descriptors or memory.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 /// What the kernel may hold of unsent bytes for a connection: what is there can no longer be overtaken. Twice the
 /// smallest batch keeps a fast reader's pipe filled.
 const NOTSENT_LOWAT: u32 = 32 * 1024;
-/// When the router ends: how long subscribers may take for what is queued, and then how long connections may take
-/// to be told. A client that reads needs neither.
-const DRAIN: Duration = Duration::from_secs(1);
-const FAREWELL: Duration = Duration::from_secs(2);
-/// How often those two are looked at.
-const LOOK_AGAIN: Duration = Duration::from_millis(2);
-
 /// Why serving ended before it should have.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// A listener broke.
     #[error("cannot accept connections any more: {0}")]
     Accept(io::Error),
+    /// The dispatcher, or what else runs beside the connections, has panicked.
+    #[error("the dispatcher has ended: {0}")]
+    Dispatcher(String),
     /// An I/O thread could not be started.
     #[error("cannot start an I/O thread: {0}")]
     Thread(io::Error),
 }
 
-/// The running server.
-pub struct Server {
-    hub: Arc<Hub>,
-    handshakes: Arc<Semaphore>,
-    threads: usize,
-}
-
-/// What was not delivered when the server ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Left {
-    /// Deliveries, and events that were never matched, by priority, lowest first.
-    pub by_priority: [u64; Priority::LEVELS],
-    /// Subscribers that missed some.
-    pub subscribers: usize,
-}
-
 /// A socket on its way to the thread that serves it.
-type Newcomer = (std::net::TcpStream, SocketAddr, OwnedSemaphorePermit);
+pub(super) type Newcomer = (std::net::TcpStream, SocketAddr, OwnedSemaphorePermit);
 
 impl Server {
-    /// `threads` I/O threads, the caller's included.
-    pub fn new(hub: Arc<Hub>, threads: usize) -> Self {
-        Self { hub, handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)), threads: threads.max(1) }
-    }
-
-    /// Serves until `shutdown` is over; then lets subscribers have what is queued, tells every client, and waits a
-    /// little for them to hear it. Returns what was not delivered.
-    ///
-    /// # Errors
-    /// [`ServeError`].
-    pub async fn serve(
-        &self,
-        listeners: Vec<TcpListener>,
-        shutdown: impl Future<Output = ()>,
-    ) -> Result<Left, ServeError> {
-        let mut others = Vec::new();
-        for number in 1..self.threads {
-            others.push(self.start_thread(number)?);
-        }
-        let mut housekeeping = JoinSet::new();
-        let hub = Arc::clone(&self.hub);
-        housekeeping.spawn(async move { hub.dispatch_backlog().await });
-        let hub = Arc::clone(&self.hub);
-        housekeeping.spawn(async move { hub.expire_regularly().await });
-        let accepting = async {
-            let mut accepting: Vec<_> = Vec::new();
-            for listener in &listeners {
-                accepting.push(Box::pin(self.accept_all(listener, &others)));
-            }
-            futures_util::future::select_all(accepting).await.0
-        };
-        tokio::select! {
-            error = accepting => return Err(ServeError::Accept(error)),
-            () = shutdown => {}
-        }
-        drop(listeners);
-        Ok(self.farewell().await)
-    }
-
     /// Returns only when the listener is broken.
-    async fn accept_all(&self, listener: &TcpListener, others: &[mpsc::Sender<Newcomer>]) -> io::Error {
+    pub(super) async fn accept_all(&self, listener: &TcpListener) -> io::Error {
+        let others = &self.others;
         let mut turn = 0;
         loop {
             let Ok(permit) = Arc::clone(&self.handshakes).acquire_owned().await else {
@@ -144,13 +85,17 @@ impl Server {
         }
     }
 
-    /// A thread with a runtime of its own, that serves what it is handed until the sender is gone.
-    fn start_thread(&self, number: usize) -> Result<mpsc::Sender<Newcomer>, ServeError> {
+    /// A thread with a runtime of its own, that serves what it is handed until the server has ended.
+    pub(super) fn start_thread(
+        &self,
+        number: usize,
+    ) -> Result<(mpsc::Sender<Newcomer>, JoinHandle<()>), ServeError> {
         // Never full: every newcomer holds a permit.
         let (sender, mut newcomers) = mpsc::channel::<Newcomer>(MAX_HANDSHAKES);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(ServeError::Thread)?;
         let hub = Arc::clone(&self.hub);
+        let mut ended = self.ended.subscribe();
         let serve = move || {
             runtime.block_on(async {
                 while let Some((socket, peer, permit)) = newcomers.recv().await {
@@ -159,40 +104,12 @@ impl Server {
                         Err(error) => tracing::warn!(%peer, %error, "connection lost"),
                     }
                 }
-                // The farewell is still going on.
-                tokio::time::sleep(DRAIN + FAREWELL).await;
+                // The farewell is still going on. An error means that the server is gone, too.
+                drop(ended.wait_for(|ended| *ended).await);
             });
         };
-        std::thread::Builder::new().name(format!("io-{number}")).spawn(serve).map_err(ServeError::Thread)?;
-        Ok(sender)
-    }
-
-    /// Takes nothing more in, lets subscribers have what is queued for a moment, gives up the rest, and closes.
-    async fn farewell(&self) -> Left {
-        let hub = &self.hub;
-        hub.with(|router| router.drain());
-        // The service's drain, with a deadline of the operator's, will take the place of this moment.
-        self.wait_until(DRAIN, || hub.with(|router| router.is_drained())).await;
-        let now = hub.now();
-        let (by_priority, subscribers) = hub.with(|router| router.abandon(now));
-        hub.with(|router| router.close_all(Close::GoingAway));
-        if !self.wait_until(FAREWELL, || hub.connections() == 0).await {
-            tracing::info!(
-                clients = hub.connections(),
-                "some clients did not close their connection in time"
-            );
-        }
-        Left { by_priority, subscribers }
-    }
-
-    /// False: it was not so within the time.
-    async fn wait_until(&self, time: Duration, condition: impl Fn() -> bool) -> bool {
-        let wait = async {
-            while !condition() {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-        };
-        tokio::time::timeout(time, wait).await.is_ok()
+        let thread = std::thread::Builder::new().name(format!("io-{number}")).spawn(serve);
+        Ok((sender, thread.map_err(ServeError::Thread)?))
     }
 }
 
@@ -248,7 +165,9 @@ async fn let_in(
     match connected {
         Ok(key) => {
             let rate = Rate::new(settings.publish_rate, settings.publish_burst, hub.now());
-            Some(Connection::new(hub, socket, Dialogue::new(key, Uuid::new_v4(), rate), early))
+            let id = Uuid::new_v4();
+            hub.with(|router| router.name(key, ClientName { id, remote: peer.to_string().into() }));
+            Some(Connection::new(hub, socket, Dialogue::new(key, id, rate), early))
         }
         Err(refusal) => {
             tracing::warn!(%peer, ?refusal, "a client was refused");

@@ -4,6 +4,7 @@
 //! state has one owner.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -49,6 +50,8 @@ pub(super) struct Connection {
     blocked: bool,
     keepalive: Keepalive,
     phase: Phase,
+    /// The settings that are applied.
+    version: u32,
 }
 
 /// Where a connection is in its life.
@@ -69,6 +72,7 @@ enum Phase {
 
 impl Connection {
     pub fn new(hub: Arc<Hub>, socket: TcpStream, dialogue: Dialogue, early: Vec<u8>) -> Self {
+        let version = hub.version();
         let settings = hub.settings();
         let mut outgoing = Outgoing::new();
         dialogue.welcome(outgoing.control());
@@ -83,6 +87,7 @@ impl Connection {
             blocked: false,
             keepalive: Keepalive::new(settings.ping_interval, settings.ping_timeout),
             phase: Phase::Open,
+            version,
         }
     }
 
@@ -94,21 +99,25 @@ impl Connection {
     /// Serves the client until either side ends it.
     pub async fn serve(mut self) -> Ended {
         // The socket may have nothing more to say for a while.
-        let mut early = std::mem::take(&mut self.rest);
-        self.digest(&mut early);
-        let ended = std::future::poll_fn(|cx| scratch::with(|scratch| self.poll(cx, scratch))).await;
-        // An event that went out only in part is not delivered.
-        if let Some(delivery) = self.outgoing.abandon() {
-            let mut turn = Turn { deliveries: vec![delivery], ..Turn::default() };
-            let now = self.hub.now();
-            self.hub.with(|router| router.put_back(self.dialogue.key, &mut turn, 0, now));
-        }
-        ended
+        let mut early = Some(std::mem::take(&mut self.rest));
+        std::future::poll_fn(|cx| {
+            self.guarded(cx, |connection, cx, scratch| {
+                if let Some(mut early) = early.take() {
+                    connection.digest(&mut early);
+                }
+                connection.poll(cx, scratch)
+            })
+        })
+        .await
     }
 
     fn poll(&mut self, cx: &mut Context, scratch: &mut Scratch) -> Poll<Ended> {
         let mut again = false;
         if matches!(self.phase, Phase::Open) {
+            let version = self.hub.version();
+            if version != self.version {
+                self.adopt_settings(version);
+            }
             self.watch(cx);
             // A client that does not read its replies is not read from.
             if !self.outgoing.is_congested() {
@@ -136,6 +145,15 @@ impl Connection {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
+    }
+
+    /// Applies settings that were changed since this connection last looked.
+    fn adopt_settings(&mut self, version: u32) {
+        self.version = version;
+        let settings = self.hub.settings();
+        self.frames.max_message = settings.max_message_size;
+        self.keepalive.change(settings.ping_interval, settings.ping_timeout);
+        self.dialogue.rate.change(settings.publish_rate, settings.publish_burst, self.hub.now());
     }
 
     fn watch(&mut self, cx: &mut Context) {
@@ -317,69 +335,15 @@ impl Connection {
             self.keepalive.sign_of_life();
         }
     }
-
-    fn close_for(&mut self, close: Close) {
-        match close {
-            Close::SlowConsumer => {
-                self.close(CloseCode::Policy, "slow consumer: more events waited than limits.outbox_* allow");
-            }
-            Close::GoingAway => self.close(CloseCode::Away, "the router is shutting down"),
-        }
-    }
-
-    fn close(&mut self, code: CloseCode, why: &'static str) {
-        self.close_within(CLOSE_TIMEOUT, code, why);
-    }
-
-    /// Says the last words, and has the engine forget the client: it gets no more events.
-    fn close_within(&mut self, time: Duration, code: CloseCode, why: &'static str) {
-        if matches!(self.phase, Phase::Open) {
-            self.leave();
-            write_close(code, why, self.outgoing.control());
-            self.phase = Phase::Closing { why, until: Box::pin(sleep_until(Instant::now() + time)) };
-        }
-    }
-
-    fn leave(&self) {
-        let now = self.hub.now();
-        self.hub.with(|router| router.disconnect(self.dialogue.key, now));
-    }
-
-    fn poll_end(&mut self, cx: &mut Context, scratch: &mut Scratch) -> Poll<Ended> {
-        if let Phase::Closing { why, until } = &mut self.phase {
-            let why = *why;
-            if until.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Ok(why));
-            }
-            let begun = self.outgoing.poll_begun(&mut self.socket, cx, &mut scratch.write);
-            if ready!(begun)? == Written::Short {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            ready!(Pin::new(&mut self.socket).poll_shutdown(cx))?;
-            let until = Box::pin(sleep_until(Instant::now() + LINGER_TIMEOUT));
-            self.phase = Phase::Lingering { why, until };
-        }
-        let Phase::Lingering { why, until } = &mut self.phase else { return Poll::Pending };
-        if until.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Ok(why));
-        }
-        loop {
-            let mut buffer = ReadBuf::new(&mut scratch.read);
-            match Pin::new(&mut self.socket).poll_read(cx, &mut buffer) {
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
-                Poll::Ready(_) => return Poll::Ready(Ok(why)),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-    }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
         self.leave();
+        self.settle(false);
     }
 }
 
+mod ending;
 #[cfg(test)]
 mod tests;

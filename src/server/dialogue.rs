@@ -29,7 +29,7 @@ pub(super) struct Dialogue {
     pub key: ClientKey,
     pub client_id: Uuid,
     client_name: Box<str>,
-    rate: Rate,
+    pub rate: Rate,
     /// It said `hello`.
     hello: bool,
     pub lean: bool,
@@ -209,6 +209,7 @@ impl Dialogue {
             Ok(subscribed) => {
                 let sub = self.lean.then_some(subscribed.number);
                 send(&Reply::Subscribed { subscription_id: id, topics: &topics, sub }, request_id, out);
+                router.adopt(id, now);
             }
             Err(Refusal::MaxSubscriptions(most)) => {
                 let text = format!(
@@ -271,6 +272,9 @@ impl Dialogue {
                 }
                 Notice::Dispatched { token, matched, refused } => {
                     self.receipts.arrived(token, Fate::Dispatched { matched, refused }, out);
+                }
+                Notice::Draining { deadline, reconnect_after } => {
+                    send(&Reply::Draining { deadline, reconnect_after }, None, out);
                 }
                 Notice::Lost { token, reason } => self.receipts.arrived(token, Fate::Lost(reason), out),
             }

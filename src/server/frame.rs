@@ -51,7 +51,8 @@ pub(super) enum Step<'a> {
 
 /// Turns the bytes of one connection into messages.
 pub(super) struct Frames {
-    max_message: usize,
+    /// Bytes of the longest message that is taken.
+    pub max_message: usize,
     /// The message that is coming in pieces.
     fragments: Option<Fragments>,
 }

@@ -2,15 +2,15 @@
 
 use std::cell::RefCell;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::Waker;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
 use super::Settings;
-use crate::protocol::Time;
+use crate::protocol::{Event, Time};
 use crate::router::{Millis, Router};
 
 /// Deliveries that are matched before whoever dispatches lets others have a turn.
@@ -24,13 +24,20 @@ const EXPIRY_INTERVAL: Duration = Duration::from_millis(100);
 pub struct Hub {
     router: Mutex<Router>,
     start: Instant,
-    settings: Arc<Settings>,
+    settings: Mutex<Arc<Settings>>,
+    /// Goes up with each change of the settings.
+    version: AtomicU32,
+    /// Ends the process, after a panic inside the engine.
+    broken: Box<dyn Fn() + Send + Sync>,
     /// The ingress queue was left with something in it.
     backlog: Notify,
     /// An event came that may expire.
     deadlines: Notify,
     /// Connections that have a task, also those that the engine no longer knows.
     connections: AtomicUsize,
+    /// The dispatcher is to hang, as by a mistake in it.
+    #[cfg(test)]
+    pub(crate) hangs: std::sync::atomic::AtomicBool,
 }
 
 /// Counts a connection for as long as it lives.
@@ -62,21 +69,56 @@ thread_local! {
 }
 
 impl Hub {
-    /// Puts an engine into service.
-    pub fn new(router: Router, settings: Settings) -> Self {
+    /// Puts an engine into service. `broken` is called when the engine has panicked and should end the process: no
+    /// event may be routed by books that may be wrong. If it returns, the process is aborted.
+    pub fn new(router: Router, settings: Settings, broken: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             router: Mutex::new(router),
             start: Instant::now(),
-            settings: Arc::new(settings),
+            settings: Mutex::new(Arc::new(settings)),
+            version: AtomicU32::new(0),
+            broken: Box::new(broken),
             backlog: Notify::new(),
             deadlines: Notify::new(),
             connections: AtomicUsize::new(0),
+            #[cfg(test)]
+            hangs: std::sync::atomic::AtomicBool::new(false),
         }
     }
 
     /// The settings in force.
     pub fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.settings)
+        // A panic cannot leave an Arc half exchanged.
+        Arc::clone(&self.settings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Other settings from now on, for connections that are open as well.
+    pub fn change(&self, settings: Settings) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.version.fetch_add(1, Relaxed);
+        self.with(Router::wake_all);
+    }
+
+    /// Which settings are in force. Cheap enough to ask at every turn.
+    pub(super) fn version(&self) -> u32 {
+        self.version.load(Relaxed)
+    }
+
+    /// Returns when an event has gone through the queue and was seen by the dispatcher. Only one may be under way.
+    pub async fn probe(&self, event: Arc<Event>) {
+        let mut wanted = None;
+        std::future::poll_fn(|cx| {
+            let Some(wanted) = wanted else {
+                wanted = Some(self.with(|router| {
+                    router.probe(Arc::clone(&event), cx.waker().clone());
+                    router.probes() + 1
+                }));
+                self.leave_backlog();
+                return Poll::Pending;
+            };
+            if self.with(|router| router.probes() >= wanted) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// The engine's clock.
@@ -105,14 +147,13 @@ impl Hub {
 
     fn lock(&self) -> MutexGuard<'_, Router> {
         self.router.lock().unwrap_or_else(|_| {
-            // Somebody panicked inside the engine. Its books may be wrong, and no event should be routed by them.
-            tracing::error!("the engine panicked: ending, so that the supervisor starts a sound one");
+            (self.broken)();
             std::process::abort()
         })
     }
 
     /// Connections that have a task.
-    pub(super) fn connections(&self) -> usize {
+    pub fn connections(&self) -> usize {
         self.connections.load(Relaxed)
     }
 
@@ -126,6 +167,10 @@ impl Hub {
     pub(super) async fn dispatch_backlog(&self) {
         loop {
             self.backlog.notified().await;
+            #[cfg(test)]
+            if self.hangs.load(Relaxed) {
+                std::future::pending::<()>().await;
+            }
             while self.with(|router| router.dispatch(SLICE, self.now())) {
                 tokio::task::yield_now().await;
             }
@@ -145,7 +190,7 @@ impl Hub {
 }
 
 /// The time on the wall.
-pub(super) fn wall_clock() -> Time {
+pub fn wall_clock() -> Time {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Time::from_micros(since_epoch.as_micros() as i64)
 }

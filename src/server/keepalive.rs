@@ -32,6 +32,15 @@ impl Keepalive {
         Self { interval, timeout, last_sign: now, pinged: false, timer }
     }
 
+    /// Other intervals from now on.
+    pub fn change(&mut self, interval: Duration, timeout: Duration) {
+        if (self.interval, self.timeout) != (interval, timeout) {
+            (self.interval, self.timeout) = (interval, timeout);
+            let silence = if self.pinged { interval + timeout } else { interval };
+            self.timer.as_mut().reset(self.last_sign + silence);
+        }
+    }
+
     /// The peer is alive.
     pub fn sign_of_life(&mut self) {
         self.last_sign = Instant::now();
@@ -71,6 +80,19 @@ mod tests {
         assert_eq!(start.elapsed().as_secs(), 30);
         assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::GiveUp);
         assert_eq!(start.elapsed().as_secs(), 90);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shorter_interval_holds_for_the_silence_that_has_begun() {
+        let start = Instant::now();
+        let mut watch = Keepalive::new(Duration::from_secs(3_000), Duration::from_secs(60));
+        assert!(poll_fn(|cx| Poll::Ready(watch.poll(cx).is_pending())).await);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        watch.change(Duration::from_secs(8), Duration::from_secs(2));
+        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::Ping);
+        assert_eq!(start.elapsed().as_secs(), 8);
+        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::GiveUp);
+        assert_eq!(start.elapsed().as_secs(), 10);
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,9 +16,11 @@ mod outgoing;
 mod rate;
 mod receipts;
 mod scratch;
+mod serve;
 mod settings;
 
-pub use accept::{Left, ServeError, Server};
-pub use hub::Hub;
+pub use accept::ServeError;
+pub use hub::{Hub, wall_clock};
 pub use listen::{BindError, bind};
+pub use serve::Server;
 pub use settings::Settings;

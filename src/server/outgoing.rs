@@ -4,9 +4,9 @@
 //! Only what the socket has begun to take is beyond overtaking. What a write leaves over goes back to the
 //! outbox, in front, so that an event of higher priority that comes meanwhile still passes it.
 
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::{io, mem};
 
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
@@ -173,9 +173,9 @@ impl Outgoing {
         }
     }
 
-    /// The delivery that was begun and will not be ended.
-    pub fn abandon(&mut self) -> Option<Delivery> {
-        mem::take(&mut self.partial).map(|partial| partial.delivery)
+    /// The delivery of which the socket has taken only the beginning.
+    pub fn begun(&self) -> Option<&Delivery> {
+        self.partial.as_ref().map(|partial| &partial.delivery)
     }
 }
 

@@ -17,6 +17,14 @@ impl Rate {
         Self { per_second, burst, milli_tokens: burst.saturating_mul(1_000), filled_at: now }
     }
 
+    /// Other bounds from now on. Nobody gets a new burst by that.
+    pub fn change(&mut self, per_second: u64, burst: u64, now: Millis) {
+        let full = self.milli_tokens >= self.burst.saturating_mul(1_000);
+        let most = burst.saturating_mul(1_000);
+        let milli_tokens = if self.per_second == 0 || full { most } else { self.milli_tokens.min(most) };
+        *self = Self { per_second, burst, milli_tokens, filled_at: now };
+    }
+
     /// Whether one more event may come now.
     pub fn admit(&mut self, now: Millis) -> bool {
         if self.per_second == 0 {
@@ -60,6 +68,18 @@ mod tests {
         // Asked ten times a second, it must not forget the tenths.
         let admitted: Vec<_> = (1..=30).map(|tenth| tenth * 100).filter(|&now| rate.admit(now)).collect();
         assert_eq!(admitted, [1_000, 2_000, 3_000]);
+    }
+
+    #[test]
+    fn other_bounds_hold_at_once_and_give_no_second_burst() {
+        let mut rate = Rate::new(10, 5, 0);
+        assert!((0..4).all(|_| rate.admit(0)));
+        rate.change(10, 100, 0);
+        assert_eq!((0..5).filter(|_| rate.admit(0)).count(), 1);
+        rate.change(0, 1, 0);
+        assert!((0..1_000).all(|_| rate.admit(0)));
+        rate.change(1, 3, 0);
+        assert_eq!((0..5).filter(|_| rate.admit(0)).count(), 3);
     }
 
     #[test]

@@ -147,6 +147,14 @@ fn hello_lists_what_is_there() {
 }
 
 #[test]
+fn a_drain_is_announced_with_its_deadline_and_a_moment_to_come_back() {
+    let reply = Reply::Draining { deadline: Time::from_micros(1), reconnect_after: 750 };
+    let expected =
+        r#"{"type":"draining","deadline":"1970-01-01T00:00:00.000001+00:00","reconnect_after_ms":750}"#;
+    assert_eq!(written(&reply), expected);
+}
+
+#[test]
 fn gaps_count_by_priority() {
     let mut evicted: Counts = [0; Priority::LEVELS];
     let none = evicted;
