@@ -17,8 +17,10 @@ mod rate;
 mod receipts;
 mod scratch;
 mod settings;
+mod socket;
 
 pub use accept::{Left, ServeError, Server};
 pub use hub::Hub;
 pub use listen::{BindError, bind};
 pub use settings::Settings;
+pub use socket::Listener;

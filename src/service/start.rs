@@ -32,10 +32,7 @@ async fn run(config: &Config) -> Result<(), Failure> {
         .map_err(|error| Failure::new(Exit::System, format!("cannot watch for signals: {error}")))?;
     let listeners = server::bind(&config.host, config.port).map_err(|error| unavailable(&error))?;
     for listener in &listeners {
-        match listener.local_addr() {
-            Ok(address) => tracing::info!("listening on ws://{address}"),
-            Err(error) => tracing::warn!(%error, "listening, on an unknown address"),
-        }
+        tracing::info!("listening on {}", listener.name());
     }
     let hub = Arc::new(Hub::new(Router::new(engine_settings(config)), server_settings(config)));
     let server = Server::new(hub, config.threads);
