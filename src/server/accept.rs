@@ -1,13 +1,11 @@
 //! Lets connections in and gives each a task, on one thread or several.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use uuid::Uuid;
@@ -20,6 +18,7 @@ use super::hub::{Hub, wall_clock};
 use super::listen::AcceptError;
 use super::rate::Rate;
 use super::serve::Server;
+use super::socket::{Detached, Listening, Peer, Socket};
 use crate::protocol::reply::Reply;
 use crate::router::{ClientName, Close, Refusal};
 
@@ -27,9 +26,7 @@ use crate::router::{ClientName, Close, Refusal};
 pub(super) const MAX_HANDSHAKES: usize = 1_024;
 /// Pause after `accept` found no descriptors or memory.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
-/// What the kernel may hold of unsent bytes for a connection: what is there can no longer be overtaken. Twice the
-/// smallest batch keeps a fast reader's pipe filled.
-const NOTSENT_LOWAT: u32 = 32 * 1024;
+
 /// Why serving ended before it should have.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -45,11 +42,11 @@ pub enum ServeError {
 }
 
 /// A socket on its way to the thread that serves it.
-pub(super) type Newcomer = (std::net::TcpStream, SocketAddr, OwnedSemaphorePermit);
+pub(super) type Newcomer = (Detached, Peer, OwnedSemaphorePermit);
 
 impl Server {
     /// Returns only when the listener is broken.
-    pub(super) async fn accept_all(&self, listener: &TcpListener) -> io::Error {
+    pub(super) async fn accept_all(&self, listener: &Listening) -> io::Error {
         let others = &self.others;
         let mut turn = 0;
         loop {
@@ -63,8 +60,7 @@ impl Server {
                         None => drop(tokio::spawn(admit(Arc::clone(&self.hub), socket, peer, permit))),
                         Some(other) => {
                             // An error means that the thread is gone, and the connection with it.
-                            let handed =
-                                socket.into_std().map(|socket| other.try_send((socket, peer, permit)));
+                            let handed = socket.detach().map(|socket| other.try_send((socket, peer, permit)));
                             if !matches!(handed, Ok(Ok(()))) {
                                 tracing::error!(%peer, "an I/O thread is gone: connection lost");
                             }
@@ -99,7 +95,7 @@ impl Server {
         let serve = move || {
             runtime.block_on(async {
                 while let Some((socket, peer, permit)) = newcomers.recv().await {
-                    match TcpStream::from_std(socket) {
+                    match Socket::attach(socket) {
                         Ok(socket) => drop(tokio::spawn(admit(Arc::clone(&hub), socket, peer, permit))),
                         Err(error) => tracing::warn!(%peer, %error, "connection lost"),
                     }
@@ -114,7 +110,7 @@ impl Server {
 }
 
 /// From an accepted connection to its end.
-async fn admit(hub: Arc<Hub>, socket: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+async fn admit(hub: Arc<Hub>, socket: Socket, peer: Peer, permit: OwnedSemaphorePermit) {
     // In a box: what the handshake needs must not stay with the connection for the rest of its life.
     let Some(connection) = Box::pin(let_in(hub, socket, peer, permit)).await else { return };
     let client = connection.client_id();
@@ -128,8 +124,8 @@ async fn admit(hub: Arc<Hub>, socket: TcpStream, peer: SocketAddr, permit: Owned
 /// The handshake, and the engine's leave.
 async fn let_in(
     hub: Arc<Hub>,
-    mut socket: TcpStream,
-    peer: SocketAddr,
+    mut socket: Socket,
+    peer: Peer,
     permit: OwnedSemaphorePermit,
 ) -> Option<Connection> {
     let settings = hub.settings();
@@ -151,7 +147,7 @@ async fn let_in(
             return None;
         }
     };
-    if let Err(error) = tune(&socket) {
+    if let Err(error) = socket.tune() {
         tracing::debug!(%peer, %error, "socket options could not be set");
     }
     let connected = hub.with(|router| {
@@ -178,7 +174,7 @@ async fn let_in(
 }
 
 /// Tells a peer something and closes. It counts as a handshake until then, so that there is a bound on them.
-async fn dismiss(mut socket: TcpStream, last_words: Vec<u8>, _permit: OwnedSemaphorePermit) {
+async fn dismiss(mut socket: Socket, last_words: Vec<u8>, _permit: OwnedSemaphorePermit) {
     let goodbye = async {
         socket.write_all(&last_words).await?;
         socket.shutdown().await?;
@@ -188,12 +184,6 @@ async fn dismiss(mut socket: TcpStream, last_words: Vec<u8>, _permit: OwnedSemap
     };
     // It is no longer of interest whether the peer heard it.
     drop(tokio::time::timeout(LINGER_TIMEOUT, goodbye).await);
-}
-
-/// No delay for small messages, and little in the kernel where it cannot be overtaken.
-fn tune(socket: &TcpStream) -> io::Result<()> {
-    socket.set_nodelay(true)?;
-    socket2::SockRef::from(socket).set_tcp_notsent_lowat(NOTSENT_LOWAT)
 }
 
 fn refusal_words(refusal: Refusal) -> Vec<u8> {

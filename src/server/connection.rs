@@ -11,7 +11,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, OpCode};
 use uuid::Uuid;
@@ -22,6 +21,7 @@ use super::hub::{Counted, Hub, SLICE};
 use super::keepalive::{Keepalive, Verdict};
 use super::outgoing::{Outgoing, Written};
 use super::scratch::{self, READ_BUFFER, Scratch};
+use super::socket::Socket;
 use crate::router::{Close, Turn};
 
 /// How long a peer may take to let our last words into its buffers. Long, for it is most often a slow one.
@@ -38,7 +38,7 @@ pub(super) type Ended = io::Result<&'static str>;
 /// A client's connection.
 pub(super) struct Connection {
     hub: Counted,
-    socket: TcpStream,
+    socket: Socket,
     frames: Frames,
     /// The start of a frame whose rest has not come yet.
     rest: Vec<u8>,
@@ -71,7 +71,7 @@ enum Phase {
 }
 
 impl Connection {
-    pub fn new(hub: Arc<Hub>, socket: TcpStream, dialogue: Dialogue, early: Vec<u8>) -> Self {
+    pub fn new(hub: Arc<Hub>, socket: Socket, dialogue: Dialogue, early: Vec<u8>) -> Self {
         let version = hub.version();
         let settings = hub.settings();
         let mut outgoing = Outgoing::new();

@@ -1,4 +1,4 @@
-//! From a TCP connection to a WebSocket: reads the HTTP request and answers it.
+//! From a stream connection to a WebSocket: reads the HTTP request and answers it.
 //!
 //! tungstenite parses the request and makes the answer; here is what surrounds that: bounds, the Origin check, and
 //! a helpful answer for whoever comes with plain HTTP.
@@ -6,12 +6,12 @@
 use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, create_response, write_response};
 use tokio_tungstenite::tungstenite::http::header;
 
 use super::origin;
+use super::socket::Socket;
 
 /// The longest request head. Browsers send up to about 2 KiB, with large cookies 8.
 const MAX_HEAD: usize = 16 * 1024;
@@ -25,7 +25,7 @@ pub(super) enum Handshake {
 }
 
 /// Reads a request and, if it is a good one, accepts it.
-pub(super) async fn accept(socket: &mut TcpStream, allowed_origins: &[String]) -> io::Result<Handshake> {
+pub(super) async fn accept(socket: &mut Socket, allowed_origins: &[String]) -> io::Result<Handshake> {
     let mut head = Vec::with_capacity(1024);
     let (length, request) = loop {
         if socket.read_buf(&mut head).await? == 0 {

@@ -1,10 +1,11 @@
 //! Listening sockets: which addresses a host name means, and what to make of an error of `accept`.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
+
+use super::socket::Listener;
 
 /// Connections that the kernel keeps while all hands are full. It cuts this to `net.core.somaxconn`.
 const BACKLOG: i32 = 4_096;
@@ -33,12 +34,16 @@ pub enum BindError {
 }
 
 /// Binds every address that `host` means; `localhost` is both loopback addresses. With port 0 all of them get the
-/// same free port. To be called inside of a runtime.
+/// same free port. It needs no runtime, so that rights to low ports can be given up before there is one.
 ///
 /// # Errors
 /// [`BindError`] for the first address that cannot be had. A loopback address of a family that the machine does not
 /// have is left out instead, as long as the other is there.
-pub fn bind(host: &str, port: u16) -> Result<Vec<TcpListener>, BindError> {
+pub fn bind(host: &str, port: u16) -> Result<Vec<Listener>, BindError> {
+    Ok(bind_host(host, port)?.into_iter().map(Listener::Tcp).collect())
+}
+
+fn bind_host(host: &str, port: u16) -> Result<Vec<TcpListener>, BindError> {
     let addresses = resolve(host, port)?;
     let mut last = None;
     for _ in 0..PORT_TRIES {
@@ -103,7 +108,7 @@ fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket.into())
 }
 
 /// What an error of `accept` means.
@@ -147,18 +152,18 @@ impl AcceptError {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn localhost_is_both_loopback_addresses_on_one_port() {
-        let listeners = bind("localhost", 0).unwrap();
+    #[test]
+    fn localhost_is_both_loopback_addresses_on_one_port() {
+        let listeners = bind_host("localhost", 0).unwrap();
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
         assert!(addresses.iter().all(|address| address.ip().is_loopback()));
         assert!(addresses.iter().all(|address| address.port() == addresses[0].port()));
         assert!(addresses.iter().any(SocketAddr::is_ipv4));
     }
 
-    #[tokio::test]
-    async fn a_taken_port_is_named_in_the_error() {
-        let held = bind("127.0.0.1", 0).unwrap();
+    #[test]
+    fn a_taken_port_is_named_in_the_error() {
+        let held = bind_host("127.0.0.1", 0).unwrap();
         let port = held[0].local_addr().unwrap().port();
         let error = bind("127.0.0.1", port).unwrap_err().to_string();
         assert!(error.contains(&format!("127.0.0.1:{port}")), "{error}");

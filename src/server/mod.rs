@@ -18,9 +18,11 @@ mod receipts;
 mod scratch;
 mod serve;
 mod settings;
+mod socket;
 
 pub use accept::ServeError;
 pub use hub::{Hub, wall_clock};
 pub use listen::{BindError, bind};
 pub use serve::Server;
 pub use settings::Settings;
+pub use socket::Listener;

@@ -9,11 +9,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::frame::write_header;
 use super::scratch::Scratch;
+use super::socket::Socket;
 use crate::protocol::delivery;
 use crate::router::{Budget, Delivery, Turn};
 
@@ -86,7 +86,7 @@ impl Outgoing {
     /// Writes what has to go first: the rest of an event that was begun, then replies.
     pub fn poll_begun(
         &mut self,
-        socket: &mut TcpStream,
+        socket: &mut Socket,
         cx: &mut Context,
         scratch: &mut Vec<u8>,
     ) -> Poll<io::Result<Written>> {
@@ -113,7 +113,7 @@ impl Outgoing {
     /// `turn`, from the returned place on; to be put back.
     pub fn poll_batch(
         &mut self,
-        socket: &mut TcpStream,
+        socket: &mut Socket,
         cx: &mut Context,
         scratch: &mut Scratch,
     ) -> Poll<io::Result<(Written, usize)>> {

@@ -1,17 +1,19 @@
 //! The server as a whole: its threads, what runs beside the connections, and its end. When that comes is the
 //! service's affair.
 
+use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::accept::{MAX_HANDSHAKES, Newcomer, ServeError};
 use super::hub::Hub;
+use super::socket::{Listener, Listening};
 use crate::router::Close;
 
 /// How long connections may take at the end to be told and to close their side. One that reads needs much less.
@@ -60,19 +62,24 @@ impl Server {
         Ok(server)
     }
 
-    /// Lets clients in, until the future is dropped.
-    pub async fn accept(&self, listeners: &[TcpListener]) -> ServeError {
+    /// Lets clients in until `stop` is over, and closes the listeners.
+    ///
+    /// # Errors
+    /// [`ServeError::Accept`] when a listener is broken, [`ServeError::Dispatcher`] when what runs beside the
+    /// connections has ended, which only a panic can bring about.
+    pub async fn accept(&mut self, listeners: Vec<Listener>, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let listeners = listeners.into_iter().map(Listening::new).collect::<io::Result<Vec<_>>>();
+        let listeners = listeners.map_err(ServeError::Accept)?;
+        let mut housekeeping = std::mem::take(&mut self.housekeeping);
         let accepting = listeners.iter().map(|listener| Box::pin(self.accept_all(listener)));
-        ServeError::Accept(futures_util::future::select_all(accepting).await.0)
-    }
-
-    /// Returns when what runs beside the connections has ended, which only a panic can bring about.
-    pub async fn broken(&mut self) -> ServeError {
-        let why = match self.housekeeping.join_next().await {
-            Some(Err(error)) => error.to_string(),
-            _ => "it returned".to_owned(),
+        let accepting = futures_util::future::select_all(accepting);
+        let ended = tokio::select! {
+            (error, ..) = accepting => Err(ServeError::Accept(error)),
+            why = broken(&mut housekeeping) => Err(ServeError::Dispatcher(why)),
+            () = stop => Ok(()),
         };
-        ServeError::Dispatcher(why)
+        self.housekeeping = housekeeping;
+        ended
     }
 
     /// Tells every client that the router goes away and closes, one after the other within `spread`, so that they do
@@ -113,5 +120,13 @@ impl Server {
                 tracing::error!("an I/O thread has panicked");
             }
         }
+    }
+}
+
+/// Returns when one of the tasks has ended, with the reason.
+async fn broken(tasks: &mut JoinSet<()>) -> String {
+    match tasks.join_next().await {
+        Some(Err(error)) => error.to_string(),
+        _ => "it returned".to_owned(),
     }
 }

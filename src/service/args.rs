@@ -26,6 +26,25 @@ pub struct Args {
     #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
     pub port: Option<String>,
 
+    /// Run in the background, for systems without a service manager.
+    ///
+    /// It ends with 0 when clients can connect, and otherwise says why not. systemd and launchd want a program that
+    /// stays in the foreground: there this is refused.
+    #[arg(short, long)]
+    pub daemon: bool,
+
+    /// Write the process's number into this file and lock it, instead of gadugi-router.pid in the run-time directory
+    #[arg(long, value_name = "FILE")]
+    pub pid_file: Option<String>,
+
+    /// Run as this user, by name or number, when started by root
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// Run as this group instead of the user's own, when started by root
+    #[arg(long, value_name = "NAME")]
+    pub group: Option<String>,
+
     /// Log this much: debug, info, warning, error, or a filter
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
@@ -44,7 +63,14 @@ const AFTER_HELP: &str = "--help tells more: all settings and the exit codes.";
 impl Args {
     /// The settings that flags override. Their values are checked with all the others.
     pub fn overrides(&self) -> Vec<(&'static str, String)> {
-        let flags = [("host", &self.host), ("port", &self.port), ("log_level", &self.log_level)];
+        let flags = [
+            ("host", &self.host),
+            ("port", &self.port),
+            ("log_level", &self.log_level),
+            ("process.pid_file", &self.pid_file),
+            ("process.user", &self.user),
+            ("process.group", &self.group),
+        ];
         flags.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect()
     }
 }
@@ -82,9 +108,17 @@ mod tests {
     #[test]
     fn every_override_is_a_setting() {
         let given = |text: &str| Some(text.to_owned());
-        let args = Args { host: given("h"), port: given("1"), log_level: given("info"), ..Args::default() };
+        let args = Args {
+            host: given("h"),
+            port: given("1"),
+            log_level: given("info"),
+            pid_file: given("p"),
+            user: given("u"),
+            group: given("g"),
+            ..Args::default()
+        };
         let overrides = args.overrides();
-        assert_eq!(overrides.len(), 3);
+        assert_eq!(overrides.len(), 6);
         assert!(overrides.iter().all(|(key, _)| config::Setting::find(key).is_some()));
     }
 }

@@ -25,6 +25,8 @@ exits! {
     Usage = 64,
     /// A needed address or file is not available.
     Unavailable = 69,
+    /// Internal error: please report it.
+    Software = 70,
     /// Operating system error.
     System = 71,
     /// Cannot create the PID file or a directory (another instance included).

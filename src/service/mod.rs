@@ -1,8 +1,34 @@
 //! The program: command line, settings, logging, start and end. What it serves is in the rooms below.
 
+#[forbid(unsafe_code)]
+mod activation;
+#[forbid(unsafe_code)]
 pub mod args;
+#[forbid(unsafe_code)]
+mod daemon;
+#[forbid(unsafe_code)]
 pub mod exit;
+#[forbid(unsafe_code)]
+mod instance;
+#[forbid(unsafe_code)]
+mod limits;
+#[forbid(unsafe_code)]
 pub mod logging;
+mod os;
+#[forbid(unsafe_code)]
+mod pid_file;
+#[forbid(unsafe_code)]
+mod privileges;
+#[forbid(unsafe_code)]
+mod run;
+#[forbid(unsafe_code)]
+mod run_dir;
+#[cfg(target_os = "linux")]
+#[forbid(unsafe_code)]
+mod sandbox;
+#[forbid(unsafe_code)]
+mod source;
+#[forbid(unsafe_code)]
 mod start;
 
 use std::fmt::Display;
@@ -16,6 +42,7 @@ use clap::error::ErrorKind;
 use crate::config::{self, Inputs, Loaded, Mistakes, STANDARD_FILE};
 use args::Args;
 pub use exit::{Exit, Failure};
+use source::Source;
 
 /// The router program, from its command line to its exit code.
 pub fn main() -> ExitCode {
@@ -29,16 +56,16 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), Failure> {
-    let loaded = config::load(&inputs(args)).map_err(|mistakes| refused(&mistakes, args.check_config))?;
+    let inputs = inputs(args);
+    let mut loaded = config::load(&inputs).map_err(|mistakes| refused(&mistakes, args.check_config))?;
     if args.check_config || args.print_config {
         loaded.warnings.iter().for_each(|warning| complain(format_args!("warning: {warning}")));
         return print(&if args.check_config { checked(&loaded) } else { loaded.to_toml() });
     }
-    // Settings are checked, so that this fails only if logging was set up before.
-    let _log = logging::init(&loaded.config.log_level)
-        .map_err(|error| Failure::new(Exit::System, error.to_string()))?;
-    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    start::start(&loaded)
+    // Not sooner: in messages, files have the names that they were given.
+    let source = Source::new(inputs);
+    source.settle(&mut loaded);
+    start::start(loaded, source, args.daemon)
 }
 
 fn inputs(args: &Args) -> Inputs {

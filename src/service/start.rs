@@ -1,63 +1,85 @@
-//! Wires the rooms together and runs them until a signal says stop.
+//! The order of life up to the runtime: into the background, log, PID file, sockets, and then fewer rights.
 
 use std::io;
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use futures_util::StreamExt;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook_tokio::Signals;
+use nix::unistd::Uid;
 
+use super::activation::{self, Inherited};
+use super::daemon::{self, Readiness, Side};
 use super::exit::{Exit, Failure};
-use crate::config::{self, Config, Loaded};
-use crate::router::{self, Router};
-use crate::server::{self, BindError, Hub, Left, Server};
+use super::instance::Instance;
+use super::privileges::Account;
+use super::run::{Running, run};
+use super::run_dir::logs_directory;
+use super::source::Source;
+use super::{limits, logging, os};
+use crate::config::{Config, Loaded, Origin};
+use crate::server::{self, BindError, Listener};
 
-/// Runs the router until SIGTERM or SIGINT.
+/// Runs the router; with `daemon` in the background, and this returns when clients can connect.
 ///
 /// # Errors
-/// A [`Failure`] that names what is missing: an address, a thread, the operating system's help.
-pub fn start(loaded: &Loaded) -> Result<(), Failure> {
+/// A [`Failure`] that names what is missing: an address, a file, the operating system's help.
+pub(super) fn start(loaded: Loaded, source: Source, daemon: bool) -> Result<(), Failure> {
+    if !daemon {
+        return launch(loaded, source, false, &mut Readiness::nobody_waits());
+    }
+    daemon::refuse_if_supervised(&source.inputs.environment, std::process::id())?;
+    let log = log_file(&loaded.config, &source, Uid::effective());
+    match daemon::detach(loaded.config.process.umask)? {
+        Side::Parent(waiting) => {
+            waiting.wait(&log.map_or_else(|| "the log".to_owned(), |path| path.display().to_string()))
+        }
+        Side::Child(mut ready) => launch(loaded, source, true, &mut ready).inspect_err(|failure| {
+            // There is no stderr any more, and the parent hears it only before we were ready.
+            tracing::error!("{}", failure.message);
+            ready.failed(failure);
+        }),
+    }
+}
+
+fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -> Result<(), Failure> {
+    // First of all, while no descriptor here is our own.
+    let taken = os::inherited();
+    let uid = Uid::effective();
     let config = &loaded.config;
-    raise_descriptor_limit(config.max_clients);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Exit::System, format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(run(config))
+    // Settings are checked, so that this fails only if logging was set up before.
+    let log =
+        logging::init(&config.log_level).map_err(|error| Failure::new(Exit::System, error.to_string()))?;
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let account = Account::resolve(&config.process)?;
+    let instance = Instance::claim(&config.process, &source, daemon, uid)?;
+    let Inherited { listeners, kept: _kept } = examine(taken)?;
+    let inherited = !listeners.is_empty();
+    let listeners = if inherited { listeners } else { bind(config)? };
+    if inherited {
+        note_unused(&loaded);
+    }
+    limits::apply(config);
+    confine(&loaded, &source, &instance, account.as_ref(), uid)?;
+    run(Running { loaded, source, log, listeners, inherited }, ready)
+    // The instance ends here, when nothing runs any more.
 }
 
-async fn run(config: &Config) -> Result<(), Failure> {
-    // Before anything that a signal should end cleanly.
-    let mut signals = Signals::new([SIGTERM, SIGINT])
-        .map_err(|error| Failure::new(Exit::System, format!("cannot watch for signals: {error}")))?;
-    let listeners = server::bind(&config.host, config.port).map_err(|error| unavailable(&error))?;
-    for listener in &listeners {
-        match listener.local_addr() {
-            Ok(address) => tracing::info!("listening on ws://{address}"),
-            Err(error) => tracing::warn!(%error, "listening, on an unknown address"),
-        }
+fn examine(taken: io::Result<Vec<(std::os::fd::OwnedFd, String)>>) -> Result<Inherited, Failure> {
+    let inherited = activation::examine(taken)?;
+    if !inherited.kept.is_empty() {
+        tracing::warn!(
+            "a socket for the administration was handed over, for which this version has no use yet"
+        );
     }
-    let hub = Arc::new(Hub::new(Router::new(engine_settings(config)), server_settings(config)));
-    let server = Server::new(hub, config.threads);
-    let stop = async {
-        match signals.next().await {
-            Some(SIGTERM) => tracing::info!("SIGTERM: stopping"),
-            _ => tracing::info!("SIGINT: stopping"),
-        }
-    };
-    let left = server.serve(listeners, stop).await;
-    report(&left.map_err(|error| Failure::new(Exit::System, error.to_string()))?);
-    Ok(())
+    Ok(inherited)
 }
 
-fn report(left: &Left) {
-    let Left { by_priority, subscribers } = left;
-    let lost: u64 = by_priority.iter().sum();
-    if lost == 0 {
-        tracing::info!("stopped; nothing was left undelivered");
-    } else {
-        tracing::warn!(lost, subscribers, ?by_priority, "stopped; some events were left undelivered");
+fn note_unused(loaded: &Loaded) {
+    if ["host", "port"].iter().any(|key| loaded.origin(key) != &Origin::Default) {
+        tracing::info!("host and port are not used: the service manager has handed over where to listen");
     }
+}
+
+fn bind(config: &Config) -> Result<Vec<Listener>, Failure> {
+    server::bind(&config.host, config.port).map_err(|error| unavailable(&error))
 }
 
 fn unavailable(error: &BindError) -> Failure {
@@ -74,49 +96,58 @@ fn unavailable(error: &BindError) -> Failure {
     Failure::new(Exit::Unavailable, format!("{error} ({advice})"))
 }
 
-fn engine_settings(config: &Config) -> router::Settings {
-    let limits = &config.limits;
-    router::Settings {
-        max_queue_size: config.max_queue_size,
-        use_multi_queue: config.use_multi_queue,
-        max_clients: config.max_clients,
-        max_subscriptions: limits.max_subscriptions,
-        outbox_events: limits.outbox_events,
-        outbox_size: limits.outbox_size,
-        slow_consumer: match limits.slow_consumer {
-            config::SlowConsumer::Evict => router::SlowConsumer::Evict,
-            config::SlowConsumer::Disconnect => router::SlowConsumer::Disconnect,
-        },
-        dead_letters: limits.dead_letters,
+/// Gives up what the running router does not need: being root, new rights, files.
+fn confine(
+    loaded: &Loaded,
+    source: &Source,
+    instance: &Instance,
+    account: Option<&Account>,
+    uid: Uid,
+) -> Result<(), Failure> {
+    if let Some(account) = account {
+        instance.hand_to(account)?;
+        account.assume()?;
+        let (uid, gid) = account.ids();
+        tracing::info!("running as user {uid} with group {gid}");
     }
-}
-
-fn server_settings(config: &Config) -> server::Settings {
-    let limits = &config.limits;
-    server::Settings {
-        max_message_size: limits.max_message_size,
-        handshake_timeout: limits.handshake_timeout,
-        ping_interval: limits.ping_interval,
-        ping_timeout: limits.ping_timeout,
-        publish_rate: limits.publish_rate,
-        publish_burst: limits.publish_burst,
-        allowed_origins: limits.allowed_origins.clone(),
-    }
-}
-
-/// Descriptors that are not connections: listeners, the runtime, the log, and handshakes under way.
-const OTHER_DESCRIPTORS: u64 = 1_100;
-
-/// Every connection needs a descriptor, and the usual soft limit is 1,024.
-fn raise_descriptor_limit(max_clients: usize) {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard));
-    match raised {
-        Ok(limit) if limit < max_clients as u64 + OTHER_DESCRIPTORS => {
-            tracing::warn!(limit, max_clients, "the limit on open files may be too low for max_clients");
+    #[cfg(target_os = "linux")]
+    {
+        super::privileges::forgo_new_ones();
+        if loaded.config.process.landlock {
+            kept_files(loaded, source, instance, uid).and_nothing_else();
         }
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "the limit on open files could not be raised"),
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (loaded, source, uid);
+    Ok(())
+}
+
+/// The files that a running router reads or writes, reload and reopened log included.
+#[cfg(target_os = "linux")]
+fn kept_files(loaded: &Loaded, source: &Source, instance: &Instance, uid: Uid) -> super::sandbox::Kept {
+    use super::sandbox::{Kept, Right};
+    let mut kept = Kept::default();
+    for file in [&loaded.file, &source.inputs.standard_file].into_iter().flatten() {
+        kept.around(file, Right::Read);
+    }
+    let log = log_file(&loaded.config, source, uid);
+    for file in [&loaded.config.drain.spool, &log].into_iter().flatten() {
+        kept.around(file, Right::Write);
+    }
+    if let Some(pid_file) = &instance.pid_file {
+        kept.around(pid_file.path(), Right::RemoveFile);
+    }
+    if let Some(run_dir) = &instance.run_dir {
+        kept.directory(run_dir.path(), Right::Write);
+        if run_dir.is_made_here() {
+            kept.around(run_dir.path(), Right::RemoveDir);
+        }
+    }
+    kept
+}
+
+/// Where the log is if it goes to a file.
+fn log_file(config: &Config, source: &Source, uid: Uid) -> Option<PathBuf> {
+    let standard = || logs_directory(&source.inputs.environment, uid).map(|logs| logs.join("router.log"));
+    config.log.file.clone().or_else(standard)
 }

@@ -59,7 +59,9 @@ fn stranger(name: &str, rest: &str) -> String {
 /// Reads what the command line overrides: keys and words.
 pub(in crate::config) fn read_flags(reading: &mut Reading, flags: &[(&'static str, String)]) {
     for (key, word) in flags {
-        let origin = || Origin::Flag(format!("--{}", key.replace('_', "-")));
+        // --pid-file is process.pid_file: the tables have no part in the names of flags.
+        let name = key.rsplit('.').next().unwrap_or(key);
+        let origin = || Origin::Flag(format!("--{}", name.replace('_', "-")));
         match Setting::find(key) {
             Some(setting) => reading.set(setting, &Given::word(word), |_| origin()),
             None => reading.wrong(origin(), Some((*key).to_owned()), "unknown setting".to_owned()),
@@ -132,8 +134,10 @@ mod tests {
     #[test]
     fn flags_are_named_in_their_mistakes() {
         let mut reading = Reading::default();
-        read_flags(&mut reading, &[("log_level", "loud".to_owned()), ("port", "1".to_owned())]);
+        let pid_file = ("process.pid_file", "x/".to_owned());
+        read_flags(&mut reading, &[("log_level", "loud".to_owned()), ("port", "1".to_owned()), pid_file]);
         assert_eq!(reading.config.port, 1);
+        assert!(reading.mistakes[1].to_string().starts_with("--pid-file: process.pid_file: must be"));
         assert!(reading.mistakes[0].to_string().starts_with("--log-level: log_level: must be"));
     }
 }

@@ -2,7 +2,7 @@
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Sent;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -19,17 +19,17 @@ use crate::testing::{event, wanted};
 type Client = WebSocketStream<TcpStream>;
 
 /// Both ends of a TCP connection, the router's first.
-async fn sockets() -> (TcpStream, TcpStream) {
+async fn sockets() -> (Socket, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    (listener.accept().await.unwrap().0, client)
+    (Socket::Tcp(listener.accept().await.unwrap().0), client)
 }
 
 fn hub(settings: Settings) -> Arc<Hub> {
     Arc::new(Hub::new(Router::new(crate::router::Settings::default()), settings))
 }
 
-fn connection(hub: &Arc<Hub>, socket: TcpStream, early: Vec<u8>) -> Connection {
+fn connection(hub: &Arc<Hub>, socket: Socket, early: Vec<u8>) -> Connection {
     let key = hub.with(Router::connect).unwrap();
     let dialogue = Dialogue::new(key, Uuid::from_u128(7), Rate::new(0, 0, 0));
     Connection::new(Arc::clone(hub), socket, dialogue, early)

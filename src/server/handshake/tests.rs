@@ -1,16 +1,16 @@
 //! Requests as they come over a loopback socket, good, bad and in pieces.
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
 const GOOD: &str = "GET /any/path HTTP/1.1\r\nHost: localhost:9090\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-async fn sockets() -> (TcpStream, TcpStream) {
+async fn sockets() -> (Socket, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    (listener.accept().await.unwrap().0, client)
+    (Socket::Tcp(listener.accept().await.unwrap().0), client)
 }
 
 /// What becomes of a request that comes in these pieces; and what its sender has received by then.

@@ -121,7 +121,7 @@ fn the_reply_lane_gives_its_memory_back() {
 async fn whatever_the_socket_takes_at_a_time_the_client_gets_every_message_in_order() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let peer = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let (mut socket, _) = listener.accept().await.unwrap();
+    let mut socket = Socket::Tcp(listener.accept().await.unwrap().0);
     socket2::SockRef::from(&socket).set_send_buffer_size(4_096).unwrap();
     let sizes = [10, 70_000, 300_000, 5, 1_000_000, 0, 2_000];
     let mut waiting = turn(sizes.iter().enumerate().map(|(number, &size)| padded(number, 5, size)));
@@ -157,7 +157,7 @@ async fn whatever_the_socket_takes_at_a_time_the_client_gets_every_message_in_or
 async fn replies_go_before_events_and_behind_the_event_that_was_begun() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut peer = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let (mut socket, _) = listener.accept().await.unwrap();
+    let mut socket = Socket::Tcp(listener.accept().await.unwrap().0);
     let delivery = delivery(50);
     let expected = plain(&delivery, false);
     let mut outgoing = Outgoing::new();

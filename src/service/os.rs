@@ -1,0 +1,82 @@
+//! The one place with `unsafe`: descriptors that the service manager hands over are numbers until here.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// They can be owned once only.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Takes what was handed over, each with its name; nothing at a second call. To be called before anything else is
+/// opened: a wrong count in `LISTEN_FDS` could otherwise claim a descriptor of ours.
+///
+/// By `sd_listen_fds_with_names(3)`: only when `LISTEN_PID` is this process. All of them are set to close on exec.
+///
+/// # Errors
+/// The variables contradict each other, or name descriptors that are not open.
+#[cfg(not(target_os = "macos"))]
+pub(super) fn inherited() -> io::Result<Vec<(OwnedFd, String)>> {
+    use std::os::fd::FromRawFd;
+
+    if TAKEN.swap(true, Relaxed) {
+        return Ok(Vec::new());
+    }
+    let descriptors = sd_notify::listen_fds_with_names()?;
+    // SAFETY: sd_notify has just set a flag on each, so they are open. By the protocol they are this process's to
+    // use and to close, nothing was opened before, and the check above lets nobody take them again.
+    Ok(descriptors.map(|(number, name)| (unsafe { OwnedFd::from_raw_fd(number) }, name)).collect())
+}
+
+/// Takes the sockets that launchd holds for this job, by launch_activate_socket(3): those that its property list has
+/// under `Sockets` as `ws` and `admin`. Nothing when launchd did not start us. Written to the manual page and
+/// reviewed, but not run: no machine for it was at hand.
+///
+/// # Errors
+/// launchd refuses for another reason.
+#[cfg(target_os = "macos")]
+pub(super) fn inherited() -> io::Result<Vec<(OwnedFd, String)>> {
+    use std::os::fd::FromRawFd;
+
+    if TAKEN.swap(true, Relaxed) {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for (c_name, name) in [(c"ws", "ws"), (c"admin", "admin")] {
+        for number in activate(c_name)? {
+            // SAFETY: launchd has opened it for this process and gives it out once; nobody else knows its number.
+            found.push((unsafe { OwnedFd::from_raw_fd(number) }, name.to_owned()));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(target_os = "macos")]
+fn activate(name: &std::ffi::CStr) -> io::Result<Vec<std::os::fd::RawFd>> {
+    use nix::errno::Errno;
+    use nix::libc::{c_char, c_int, c_void, free, size_t};
+
+    // SAFETY: as `launch.h` declares it; it is part of libSystem, which every program is linked with.
+    unsafe extern "C" {
+        fn launch_activate_socket(name: *const c_char, fds: *mut *mut c_int, count: *mut size_t) -> c_int;
+    }
+
+    let mut descriptors: *mut c_int = std::ptr::null_mut();
+    let mut count: size_t = 0;
+    // SAFETY: `name` ends with NUL; the other two are places to write to.
+    let error = unsafe { launch_activate_socket(name.as_ptr(), &mut descriptors, &mut count) };
+    match Errno::from_raw(error) {
+        _ if error == 0 => {}
+        // Not started by launchd; no such entry; or the job's list has no sockets at all.
+        Errno::ESRCH | Errno::ENOENT => return Ok(Vec::new()),
+        errno => return Err(errno.into()),
+    }
+    if descriptors.is_null() {
+        return Ok(Vec::new());
+    }
+    // SAFETY: it has allocated an array of `count` numbers, which is the caller's to free.
+    let numbers = unsafe { std::slice::from_raw_parts(descriptors, count) }.to_vec();
+    // SAFETY: the array came from malloc(3), by the manual page, and is not used after this.
+    unsafe { free(descriptors.cast::<c_void>()) };
+    Ok(numbers)
+}
