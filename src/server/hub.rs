@@ -106,7 +106,7 @@ impl Hub {
     fn lock(&self) -> MutexGuard<'_, Router> {
         self.router.lock().unwrap_or_else(|_| {
             // Somebody panicked inside the engine. Its books may be wrong, and no event should be routed by them.
-            tracing::error!("the engine panicked: ending, so that the supervisor starts a sound one");
+            tracing::error!(name: "gadugi.internal_error", "the engine panicked: ending, so that the supervisor starts a sound one");
             std::process::abort()
         })
     }

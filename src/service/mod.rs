@@ -17,6 +17,9 @@ use crate::config::{self, Inputs, Loaded, Mistakes, STANDARD_FILE};
 use args::Args;
 pub use exit::{Exit, Failure};
 
+/// The directory for logs, where systemd names no other.
+const LOGS: &str = "/var/log/gadugi-router";
+
 /// The router program, from its command line to its exit code.
 pub fn main() -> ExitCode {
     let ended = match Args::try_parse() {
@@ -34,9 +37,11 @@ fn run(args: &Args) -> Result<(), Failure> {
         loaded.warnings.iter().for_each(|warning| complain(format_args!("warning: {warning}")));
         return print(&if args.check_config { checked(&loaded) } else { loaded.to_toml() });
     }
-    // Settings are checked, so that this fails only if logging was set up before.
-    let _log = logging::init(&loaded.config.log_level)
-        .map_err(|error| Failure::new(Exit::System, error.to_string()))?;
+    let logs = std::env::var_os("LOGS_DIRECTORY").map_or_else(|| PathBuf::from(LOGS), PathBuf::from);
+    let plan =
+        logging::Plan { settings: &loaded.config.log, daemon: false, default_directory: &logs, owner: None };
+    let (_log, worker) = logging::prepare(&loaded.config.log_level, &plan)?;
+    let _writing = worker.start()?;
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     start::start(&loaded)
 }

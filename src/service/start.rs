@@ -33,16 +33,16 @@ async fn run(config: &Config) -> Result<(), Failure> {
     let listeners = server::bind(&config.host, config.port).map_err(|error| unavailable(&error))?;
     for listener in &listeners {
         match listener.local_addr() {
-            Ok(address) => tracing::info!("listening on ws://{address}"),
-            Err(error) => tracing::warn!(%error, "listening, on an unknown address"),
+            Ok(address) => tracing::info!(name: "gadugi.start", "listening on ws://{address}"),
+            Err(error) => tracing::warn!(name: "gadugi.start", %error, "listening, on an unknown address"),
         }
     }
     let hub = Arc::new(Hub::new(Router::new(engine_settings(config)), server_settings(config)));
     let server = Server::new(hub, config.threads);
     let stop = async {
         match signals.next().await {
-            Some(SIGTERM) => tracing::info!("SIGTERM: stopping"),
-            _ => tracing::info!("SIGINT: stopping"),
+            Some(SIGTERM) => tracing::info!(name: "gadugi.stop", "SIGTERM: stopping"),
+            _ => tracing::info!(name: "gadugi.stop", "SIGINT: stopping"),
         }
     };
     let left = server.serve(listeners, stop).await;
@@ -54,9 +54,9 @@ fn report(left: &Left) {
     let Left { by_priority, subscribers } = left;
     let lost: u64 = by_priority.iter().sum();
     if lost == 0 {
-        tracing::info!("stopped; nothing was left undelivered");
+        tracing::info!(name: "gadugi.drain", "stopped; nothing was left undelivered");
     } else {
-        tracing::warn!(lost, subscribers, ?by_priority, "stopped; some events were left undelivered");
+        tracing::warn!(name: "gadugi.drain", lost, subscribers, ?by_priority, "stopped; some events were left undelivered");
     }
 }
 
