@@ -45,6 +45,8 @@ pub struct ClientView {
     pub outbox_bytes: usize,
     /// Its subscriptions.
     pub subscriptions: usize,
+    /// Deliveries that it had to miss because it is slow.
+    pub shed: u64,
 }
 
 /// A client that had to miss something because it is slow.
@@ -93,7 +95,24 @@ impl Router {
             outbox_events: client.outbox.len(),
             outbox_bytes: client.outbox.bytes(),
             subscriptions: client.subscriptions.len(),
+            shed: client.shed,
         })
+    }
+
+    /// What a client is called.
+    pub fn client_name(&self, key: ClientKey) -> Option<&ClientName> {
+        let client = self.clients.get(key.index as usize)?;
+        client.name.as_deref().filter(|_| client.generation == key.generation)
+    }
+
+    /// Subscriptions that there are.
+    pub fn subscriptions(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// Deliveries that wait for subscribers or are being written.
+    pub fn waiting_deliveries(&self) -> u64 {
+        self.clients.iter().map(|(_, client)| client.outbox.len() as u64).sum()
     }
 
     /// What waits for a client, in the order in which it would take it, each with the subscription it is for.

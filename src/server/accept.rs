@@ -62,7 +62,7 @@ impl Server {
                             // An error means that the thread is gone, and the connection with it.
                             let handed = socket.detach().map(|socket| other.try_send((socket, peer, permit)));
                             if !matches!(handed, Ok(Ok(()))) {
-                                tracing::error!(%peer, "an I/O thread is gone: connection lost");
+                                tracing::error!(remote = %peer, "an I/O thread is gone: connection lost");
                             }
                         }
                     }
@@ -97,7 +97,7 @@ impl Server {
                 while let Some((socket, peer, permit)) = newcomers.recv().await {
                     match Socket::attach(socket) {
                         Ok(socket) => drop(tokio::spawn(admit(Arc::clone(&hub), socket, peer, permit))),
-                        Err(error) => tracing::warn!(%peer, %error, "connection lost"),
+                        Err(error) => tracing::warn!(remote = %peer, %error, "connection lost"),
                     }
                 }
                 // The farewell is still going on. An error means that the server is gone, too.
@@ -114,10 +114,10 @@ async fn admit(hub: Arc<Hub>, socket: Socket, peer: Peer, permit: OwnedSemaphore
     // In a box: what the handshake needs must not stay with the connection for the rest of its life.
     let Some(connection) = Box::pin(let_in(hub, socket, peer, permit)).await else { return };
     let client = connection.client_id();
-    tracing::debug!(%client, %peer, "connected");
+    tracing::debug!(client_id = %client, remote = %peer, "connected");
     match connection.serve().await {
-        Ok(why) => tracing::debug!(%client, why, "disconnected"),
-        Err(error) => tracing::debug!(%client, %error, "connection lost"),
+        Ok(why) => tracing::debug!(client_id = %client, reason = why, "disconnected"),
+        Err(error) => tracing::debug!(client_id = %client, %error, "connection lost"),
     }
 }
 
@@ -134,21 +134,21 @@ async fn let_in(
     let early = match shaken {
         Ok(Ok(Handshake::Done { early })) => early,
         Ok(Ok(Handshake::Answered { response, why })) => {
-            tracing::debug!(%peer, why, "no WebSocket connection");
+            tracing::debug!(remote = %peer, reason = why, "no WebSocket connection");
             dismiss(socket, response, permit).await;
             return None;
         }
         Ok(Err(error)) => {
-            tracing::debug!(%peer, %error, "the handshake failed");
+            tracing::debug!(remote = %peer, %error, "the handshake failed");
             return None;
         }
         Err(_) => {
-            tracing::debug!(%peer, "the handshake took too long");
+            tracing::debug!(remote = %peer, "the handshake took too long");
             return None;
         }
     };
     if let Err(error) = socket.tune() {
-        tracing::debug!(%peer, %error, "socket options could not be set");
+        tracing::debug!(remote = %peer, %error, "socket options could not be set");
     }
     let connected = hub.with(|router| {
         let key = router.connect()?;
@@ -166,7 +166,7 @@ async fn let_in(
             Some(Connection::new(hub, socket, Dialogue::new(key, id, rate), early))
         }
         Err(refusal) => {
-            tracing::warn!(%peer, ?refusal, "a client was refused");
+            tracing::warn!(name: "gadugi.client_refused", remote = %peer, reason = ?refusal, "a client was refused");
             dismiss(socket, refusal_words(refusal), permit).await;
             None
         }

@@ -4,25 +4,23 @@
 //! state has one owner.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, OpCode};
 use uuid::Uuid;
 
 use super::dialogue::{Dialogue, Heard};
-use super::frame::{Frames, Message, Step, Violation, write_close, write_header};
+use super::frame::{Frames, Message, Step, Violation, write_header};
 use super::hub::{Counted, Hub, SLICE};
 use super::keepalive::{Keepalive, Verdict};
 use super::outgoing::{Outgoing, Written};
-use super::scratch::{self, READ_BUFFER, Scratch};
+use super::scratch::{READ_BUFFER, Scratch};
 use super::socket::Socket;
-use crate::router::{Close, Turn};
 
 /// How long a peer may take to let our last words into its buffers. Long, for it is most often a slow one.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);

@@ -258,7 +258,7 @@ impl Dialogue {
         self.hello = true;
         self.lean = hello.lean;
         router.hello(self.key);
-        tracing::debug!(client = %self.client_id, software = hello.client.as_deref().unwrap_or(""), "hello");
+        tracing::debug!(client_id = %self.client_id, software = hello.client.as_deref().unwrap_or(""), "hello");
         send(&Reply::Hello, request_id, out);
     }
 

@@ -158,7 +158,7 @@ impl Hub {
     }
 
     /// Somebody else is to go on dispatching.
-    pub(super) fn leave_backlog(&self) {
+    pub fn leave_backlog(&self) {
         self.backlog.notify_one();
     }
 

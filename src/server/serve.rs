@@ -67,7 +67,11 @@ impl Server {
     /// # Errors
     /// [`ServeError::Accept`] when a listener is broken, [`ServeError::Dispatcher`] when what runs beside the
     /// connections has ended, which only a panic can bring about.
-    pub async fn accept(&mut self, listeners: Vec<Listener>, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+    pub async fn accept(
+        &mut self,
+        listeners: Vec<Listener>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
         let listeners = listeners.into_iter().map(Listening::new).collect::<io::Result<Vec<_>>>();
         let listeners = listeners.map_err(ServeError::Accept)?;
         let mut housekeeping = std::mem::take(&mut self.housekeeping);

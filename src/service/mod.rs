@@ -7,6 +7,10 @@ pub mod args;
 #[forbid(unsafe_code)]
 mod daemon;
 #[forbid(unsafe_code)]
+mod drain;
+#[forbid(unsafe_code)]
+mod dump;
+#[forbid(unsafe_code)]
 pub mod exit;
 #[forbid(unsafe_code)]
 mod instance;
@@ -20,6 +24,8 @@ mod pid_file;
 #[forbid(unsafe_code)]
 mod privileges;
 #[forbid(unsafe_code)]
+mod reload;
+#[forbid(unsafe_code)]
 mod run;
 #[forbid(unsafe_code)]
 mod run_dir;
@@ -27,9 +33,21 @@ mod run_dir;
 #[forbid(unsafe_code)]
 mod sandbox;
 #[forbid(unsafe_code)]
+mod settings;
+#[forbid(unsafe_code)]
+mod slow;
+#[forbid(unsafe_code)]
 mod source;
 #[forbid(unsafe_code)]
+mod spool;
+#[forbid(unsafe_code)]
 mod start;
+#[forbid(unsafe_code)]
+mod status;
+#[forbid(unsafe_code)]
+mod supervisor;
+#[forbid(unsafe_code)]
+mod watchdog;
 
 use std::fmt::Display;
 use std::io::{self, Write};

@@ -1,18 +1,25 @@
-//! Wires the rooms together and runs them until a signal says stop.
+//! Wires the rooms together, runs them, and sees to it that signals and the service manager are answered.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_tokio::Signals;
+use tokio::task::JoinSet;
 
 use super::daemon::Readiness;
+use super::drain::{self, Ending, Recorded};
 use super::exit::{Exit, Failure};
 use super::logging::LogHandle;
+use super::reload::Reload;
 use super::source::Source;
-use crate::config::{self, Config, Loaded};
-use crate::router::{self, Router};
-use crate::server::{self, Hub, Left, Listener, Server};
+use super::status::Status;
+use super::supervisor::{Say, Supervisor};
+use super::{dump, settings, slow, spool, watchdog};
+use crate::config::Loaded;
+use crate::router::Router;
+use crate::server::{Hub, Listener, ServeError, Server};
 
 /// All that the start has made ready.
 pub(super) struct Running {
@@ -28,7 +35,7 @@ pub(super) struct Running {
     pub inherited: bool,
 }
 
-/// Runs the router until SIGTERM or SIGINT.
+/// Runs the router until SIGTERM or SIGINT, and what it then has to do.
 ///
 /// # Errors
 /// A [`Failure`] that names what is missing: a thread, the operating system's help.
@@ -37,69 +44,179 @@ pub(super) fn run(running: Running, ready: &mut Readiness) -> Result<(), Failure
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::System, format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(serve(running, ready))
-}
-
-async fn serve(running: Running, ready: &mut Readiness) -> Result<(), Failure> {
-    let Running { loaded, source: _source, log: _log, listeners, inherited } = running;
-    let config = &loaded.config;
-    // Before anything that a signal should end cleanly.
-    let mut signals = Signals::new([SIGTERM, SIGINT])
-        .map_err(|error| Failure::new(Exit::System, format!("cannot watch for signals: {error}")))?;
-    for listener in &listeners {
-        tracing::info!(inherited, "listening on {}", listener.name());
+    let config = &running.loaded.config;
+    let engine = Router::new(settings::engine(config));
+    let hub = Arc::new(Hub::new(engine, settings::connections(config), broken));
+    let notified = std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty());
+    let (supervisor, manager) = Supervisor::find(notified)
+        .map_err(|error| Failure::new(Exit::System, format!("cannot start a thread: {error}")))?;
+    let path = config.drain.spool.clone();
+    let ended = runtime.block_on(serve(running, Arc::clone(&hub), supervisor, ready));
+    // Connections that are still there end here, and put back what they had begun.
+    drop(runtime);
+    manager.finish();
+    let (recorded, restored) = ended?;
+    recorded.conclude(&hub, path.as_deref());
+    if let (Some(path), Some(damaged)) = (path, restored) {
+        spool::settle(&path, damaged);
     }
-    let hub = Arc::new(Hub::new(Router::new(engine_settings(config)), server_settings(config)));
-    let server = Server::new(hub, config.threads);
-    let stop = async {
-        match signals.next().await {
-            Some(SIGTERM) => tracing::info!("SIGTERM: stopping"),
-            _ => tracing::info!("SIGINT: stopping"),
-        }
-    };
-    // The kernel takes connections from now on, and those are served in a moment.
-    ready.ready();
-    let left = server.serve(listeners, stop).await;
-    report(&left.map_err(|error| Failure::new(Exit::System, error.to_string()))?);
     Ok(())
 }
 
-fn report(left: &Left) {
-    let Left { by_priority, subscribers } = left;
-    let lost: u64 = by_priority.iter().sum();
-    if lost == 0 {
-        tracing::info!("stopped; nothing was left undelivered");
-    } else {
-        tracing::warn!(lost, subscribers, ?by_priority, "stopped; some events were left undelivered");
+/// A panic inside the engine: its books may be wrong, and no event may be routed by them. The code makes the service
+/// manager start a sound one.
+fn broken() {
+    tracing::error!(name: "gadugi.internal_error", "the engine has panicked: ending, so that a sound one can be started");
+    std::process::exit(Exit::Software as i32);
+}
+
+/// How a run ends: with what was recorded, and whether the spool had damaged lines, if there was one.
+type Ended = (Recorded, Option<bool>);
+
+async fn serve(
+    running: Running,
+    hub: Arc<Hub>,
+    supervisor: Supervisor,
+    ready: &mut Readiness,
+) -> Result<Ended, Failure> {
+    let Running { loaded, source, log, listeners, inherited } = running;
+    // Before anything that a signal should end cleanly.
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])
+        .map_err(|error| Failure::new(Exit::System, format!("cannot watch for signals: {error}")))?;
+    let restored = restore(&hub, &loaded)?;
+    let mut server = Server::start(Arc::clone(&hub), loaded.config.threads)
+        .map_err(|error| Failure::new(Exit::System, error.to_string()))?;
+    let status = Status::new(Arc::clone(&hub), supervisor.clone(), "starting");
+    let beside = beside(&hub, &supervisor, &status, loaded.config.drain.spool_wait);
+    announce(&listeners, inherited, &log);
+    let mut reload = Reload { loaded, source, log, hub: Arc::clone(&hub) };
+    // The kernel takes connections since the listeners are bound, and those are served in a moment.
+    status.doing("running");
+    ready.ready();
+    supervisor.say(Say::Ready);
+    let steering = steer(&mut signals, &mut reload, &supervisor, &status);
+    server.accept(listeners, steering).await.map_err(|error| {
+        let code = if matches!(error, ServeError::Dispatcher(_)) { Exit::Software } else { Exit::System };
+        tracing::error!(name: "gadugi.internal_error", "{error}: ending");
+        Failure::new(code, error.to_string())
+    })?;
+    let log = reload.log.clone();
+    let ending = Ending {
+        hub: &hub,
+        server: &server,
+        settings: &reload.loaded.config.drain,
+        supervisor: &supervisor,
+        status: &status,
+        signals: &mut signals,
+        other_signal: &|signal| report(signal, &log, &hub),
+    };
+    let recorded = ending.run().await;
+    drop(beside);
+    server.finish();
+    Ok((recorded, restored))
+}
+
+fn announce(listeners: &[Listener], inherited: bool, log: &LogHandle) {
+    let version = env!("CARGO_PKG_VERSION");
+    for listener in listeners {
+        tracing::info!(name: "gadugi.start", version, inherited, "listening on {}", listener.name());
+    }
+    tracing::debug!(log = log.place(), "the log goes there");
+}
+
+/// What runs beside the connections, until it is dropped.
+fn beside(hub: &Arc<Hub>, supervisor: &Supervisor, status: &Arc<Status>, wait: Duration) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(slow::report(Arc::clone(hub)));
+    if supervisor.is_there() {
+        tasks.spawn(Arc::clone(status).refresh());
+    }
+    if let Some(timeout) = sd_notify::watchdog_enabled() {
+        tasks.spawn(watchdog::beat(Arc::clone(hub), supervisor.clone(), timeout));
+    }
+    let waiting = hub.with(|router| router.held());
+    if waiting > 0 {
+        let hub = Arc::clone(hub);
+        tasks.spawn(async move {
+            tokio::time::sleep(wait).await;
+            release(&hub);
+        });
+    }
+    tasks
+}
+
+fn release(hub: &Hub) {
+    let now = hub.now();
+    let unclaimed = hub.with(|router| {
+        let unclaimed = router.held();
+        router.release(now);
+        unclaimed
+    });
+    hub.leave_backlog();
+    if unclaimed > 0 {
+        tracing::info!(
+            unclaimed,
+            "{unclaimed} events of the last run were not claimed: each goes to one subscription that it matches"
+        );
     }
 }
 
-fn engine_settings(config: &Config) -> router::Settings {
-    let limits = &config.limits;
-    router::Settings {
-        max_queue_size: config.max_queue_size,
-        use_multi_queue: config.use_multi_queue,
-        max_clients: config.max_clients,
-        max_subscriptions: limits.max_subscriptions,
-        outbox_events: limits.outbox_events,
-        outbox_size: limits.outbox_size,
-        slow_consumer: match limits.slow_consumer {
-            config::SlowConsumer::Evict => router::SlowConsumer::Evict,
-            config::SlowConsumer::Disconnect => router::SlowConsumer::Disconnect,
-        },
-        dead_letters: limits.dead_letters,
+/// Takes in what the last run left. `Some`: there was a file; true: with damaged lines.
+fn restore(hub: &Hub, loaded: &Loaded) -> Result<Option<bool>, Failure> {
+    let Some(path) = &loaded.config.drain.spool else { return Ok(None) };
+    let Some(taken) = spool::take(path, drain::now(hub))? else { return Ok(None) };
+    for (line, why) in &taken.damaged {
+        tracing::error!("{}:{line}: damaged, and skipped: {why}", path.display());
+    }
+    let events: u64 = taken.left.by_priority().iter().sum();
+    let copy = spool::aside(path);
+    tracing::info!(
+        events,
+        damaged = taken.damaged.len(),
+        "{events} events of the last run taken in from {}; a copy stays in {}",
+        path.display(),
+        copy.display()
+    );
+    hub.with(|router| router.restore(taken.left));
+    Ok(Some(!taken.damaged.is_empty()))
+}
+
+/// Answers signals until one of them means the end.
+async fn steer(signals: &mut Signals, reload: &mut Reload, supervisor: &Supervisor, status: &Status) {
+    while let Some(signal) = signals.next().await {
+        match signal {
+            SIGTERM | SIGINT => {
+                let name = if signal == SIGTERM { "SIGTERM" } else { "SIGINT" };
+                tracing::info!(name: "gadugi.stop", "{name}: stopping");
+                return;
+            }
+            SIGHUP => renew(reload, supervisor, status).await,
+            other => report(other, &reload.log, &reload.hub),
+        }
     }
 }
 
-fn server_settings(config: &Config) -> server::Settings {
-    let limits = &config.limits;
-    server::Settings {
-        max_message_size: limits.max_message_size,
-        handshake_timeout: limits.handshake_timeout,
-        ping_interval: limits.ping_interval,
-        ping_timeout: limits.ping_timeout,
-        publish_rate: limits.publish_rate,
-        publish_burst: limits.publish_burst,
-        allowed_origins: limits.allowed_origins.clone(),
+/// SIGHUP: the settings are read again, and the service manager hears when and how that ended.
+async fn renew(reload: &mut Reload, supervisor: &Supervisor, status: &Status) {
+    supervisor.say(Say::Reloading);
+    let problem = match reload.reload().await {
+        Ok(waiting) if waiting.is_empty() => None,
+        Ok(waiting) => Some(format!("a restart is needed for {}", waiting.join(", "))),
+        Err(mistakes) => {
+            let first = mistakes.iter().next().map(ToString::to_string).unwrap_or_default();
+            Some(format!("the last reload failed: {first}"))
+        }
+    };
+    status.problem(problem);
+    supervisor.say(Say::Ready);
+}
+
+/// What a signal asks for that changes nothing.
+fn report(signal: i32, log: &LogHandle, hub: &Hub) {
+    match signal {
+        SIGUSR1 => log.reopen(),
+        SIGUSR2 => dump::dump(hub),
+        SIGHUP => tracing::info!("SIGHUP: not reloaded, the router is stopping"),
+        _ => {}
     }
 }

@@ -32,8 +32,6 @@ pub(super) fn start(loaded: Loaded, source: Source, daemon: bool) -> Result<(), 
             waiting.wait(&log.map_or_else(|| "the log".to_owned(), |path| path.display().to_string()))
         }
         Side::Child(mut ready) => launch(loaded, source, true, &mut ready).inspect_err(|failure| {
-            // There is no stderr any more, and the parent hears it only before we were ready.
-            tracing::error!("{}", failure.message);
             ready.failed(failure);
         }),
     }
@@ -44,11 +42,12 @@ fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -
     let taken = os::inherited();
     let uid = Uid::effective();
     let config = &loaded.config;
-    // Settings are checked, so that this fails only if logging was set up before.
-    let log =
-        logging::init(&config.log_level).map_err(|error| Failure::new(Exit::System, error.to_string()))?;
-    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let account = Account::resolve(&config.process)?;
+    let logs = logs_directory(&source.inputs.environment, uid).unwrap_or_else(|| PathBuf::from("/"));
+    let owner = account.as_ref().map(|account| account.ids()).map(|(uid, gid)| (uid.as_raw(), gid.as_raw()));
+    let plan = logging::Plan { settings: &config.log, daemon, default_directory: &logs, owner };
+    let (log, worker) = logging::prepare(&config.log_level, &plan)?;
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let instance = Instance::claim(&config.process, &source, daemon, uid)?;
     let Inherited { listeners, kept: _kept } = examine(taken)?;
     let inherited = !listeners.is_empty();
@@ -58,6 +57,8 @@ fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -
     }
     limits::apply(config);
     confine(&loaded, &source, &instance, account.as_ref(), uid)?;
+    // Not sooner: a thread would keep the rights that this one gives up.
+    let _writing = worker.start()?;
     run(Running { loaded, source, log, listeners, inherited }, ready)
     // The instance ends here, when nothing runs any more.
 }

@@ -49,10 +49,11 @@ impl Run {
         let views = self.peers.iter().filter_map(|peer| self.router.view(peer.key));
         let waiting: usize = views.map(|view| view.outbox_events).sum();
         let lost = self.router.dead_letters().total() - stats.lost_queued;
+        let late: u64 = self.model.late.iter().flatten().sum();
         assert_eq!(
             stats.matched,
-            stats.delivered + lost + waiting as u64,
-            "matched = delivered + dead letters of subscribers + waiting"
+            stats.delivered + lost + waiting as u64 + late,
+            "matched = delivered + dead letters of subscribers + waiting + come back late"
         );
     }
 

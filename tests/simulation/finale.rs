@@ -1,5 +1,6 @@
 //! How a run ends: nothing more is accepted, what is there is delivered or given up, and the books must balance.
 
+use gadugi_router::protocol::Time;
 use gadugi_router::router::Published;
 
 use super::messages::{self, Sequences};
@@ -8,8 +9,9 @@ use super::run::Run;
 
 impl Run {
     pub fn finale(&mut self) {
-        self.router.drain();
-        self.model.draining = true;
+        self.router.drain(Time::from_micros(7), 0);
+        self.model.drain(&self.router.client_keys(), Time::from_micros(7));
+        self.wake();
         self.trace.note(|| "drain".into());
         self.refuse();
         if self.profile.abandon {
@@ -29,6 +31,11 @@ impl Run {
             self.check();
         }
         assert!(self.router.is_drained());
+        assert_eq!(
+            self.router.take_late().by_priority(),
+            self.model.late.unwrap_or_default(),
+            "what came back late"
+        );
         assert_eq!((self.model.subscriptions.len(), self.router.connected_clients()), (0, 0));
     }
 
@@ -42,9 +49,11 @@ impl Run {
     }
 
     fn abandon(&mut self) {
-        let left = self.router.abandon(self.now);
+        let left = self.router.take_left();
         self.trace.note(|| format!("abandon: {left:?}"));
-        assert_eq!(left, self.model.abandon(self.now), "what was given up");
+        let counts = (left.by_priority(), left.subscribers());
+        self.router.bury(left, self.now);
+        assert_eq!(counts, self.model.abandon(self.now), "what was given up");
         self.wake();
         self.check();
     }

@@ -27,6 +27,8 @@ pub struct Model {
     /// Lost in this step.
     pub letters: Vec<Letter>,
     pub draining: bool,
+    /// What was left is recorded: what comes back from now on is kept, by priority.
+    pub late: Option<ByPriority>,
     pub sequence: u64,
 }
 
@@ -42,6 +44,7 @@ impl Model {
             dead: Default::default(),
             letters: Vec::new(),
             draining: false,
+            late: None,
             sequence: 0,
         }
     }
@@ -56,6 +59,10 @@ impl Model {
 
     pub fn disconnect(&mut self, key: ClientKey, now: Millis) {
         self.stats.delivered += self.client(key).map_or(0, |client| client.taken.len()) as u64;
+        if let (Some(mut late), Some(client)) = (self.late, self.client(key)) {
+            client.waiting.drain(..).for_each(|waiting| late[waiting.event.priority().index()] += 1);
+            self.late = Some(late);
+        }
         self.clear(key, Reason::Disconnected, now);
         self.subscriptions.retain(|subscription| subscription.client != key);
         self.accounts.retain(|_, account| account.client != key);

@@ -114,6 +114,7 @@ impl Peer {
                     *count += gap.evicted[level] + gap.expired[level];
                 }
             }
+            Notice::Draining { .. } => {}
             Notice::Dispatched { token, .. } | Notice::Lost { token, .. } => {
                 assert!(
                     self.receipts.remove(token),

@@ -180,6 +180,7 @@ impl Run {
 fn sorted(notices: &[Notice]) -> Vec<(u128, &Notice)> {
     let place = |notice: &Notice| match notice {
         Notice::Gap { subscription, .. } => subscription.as_u128(),
+        Notice::Draining { reconnect_after, .. } => u128::from(*reconnect_after),
         Notice::Dispatched { token, .. } | Notice::Lost { token, .. } => u128::from(*token),
     };
     let mut sorted: Vec<_> = notices.iter().map(|notice| (place(notice), notice)).collect();

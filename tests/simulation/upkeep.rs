@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use gadugi_router::protocol::Priority;
-use gadugi_router::router::{ClientKey, Millis, Reason, Settings};
+use gadugi_router::protocol::{Priority, Time};
+use gadugi_router::router::{ClientKey, Millis, Notice, Reason, Settings};
 
 use super::model::Model;
 use super::state::ByPriority;
@@ -66,6 +66,18 @@ impl Model {
         self.lose_all(key, shed, Reason::Evicted, now);
     }
 
+    /// Whoever said hello is told, in the order of the keys, each to come back a millisecond later than the one before.
+    pub fn drain(&mut self, keys: &[ClientKey], deadline: Time) {
+        self.draining = true;
+        let mut reconnect_after = 500;
+        for &key in keys {
+            let Some(client) = self.client(key).filter(|client| client.hello) else { continue };
+            client.notices.push(Notice::Draining { deadline, reconnect_after });
+            client.touch();
+            reconnect_after += 1;
+        }
+    }
+
     pub fn abandon(&mut self, now: Millis) -> (ByPriority, usize) {
         let before = self.dead[Reason::Drain as usize];
         std::mem::take(&mut self.queue)
@@ -73,6 +85,7 @@ impl Model {
             .for_each(|queued| self.lose_queued(queued, Reason::Drain, now));
         let subscribers = self.clients.iter().filter(|client| !client.waiting.is_empty()).count();
         self.keys().into_iter().for_each(|key| self.clear(key, Reason::Drain, now));
+        self.late = Some(ByPriority::default());
         let after = self.dead[Reason::Drain as usize];
         (std::array::from_fn(|level| after[level] - before[level]), subscribers)
     }

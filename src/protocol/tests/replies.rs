@@ -140,7 +140,7 @@ fn hello_lists_what_is_there() {
     assert_eq!(
         written(Reply::Hello, None),
         format!(
-            r#"{{"type":"hello","protocol":2,"server":"gadugi-router/{version}","features":["batch","expiry","gap","groups","lean","receipt","request_id","several_levels","targets"]}}"#
+            r#"{{"type":"hello","protocol":2,"server":"gadugi-router/{version}","features":["batch","draining","expiry","gap","groups","lean","receipt","request_id","several_levels","targets"]}}"#
         )
     );
     assert!(FEATURES.is_sorted());
@@ -151,7 +151,7 @@ fn a_drain_is_announced_with_its_deadline_and_a_moment_to_come_back() {
     let reply = Reply::Draining { deadline: Time::from_micros(1), reconnect_after: 750 };
     let expected =
         r#"{"type":"draining","deadline":"1970-01-01T00:00:00.000001+00:00","reconnect_after_ms":750}"#;
-    assert_eq!(written(&reply), expected);
+    assert_eq!(written(reply, None), expected);
 }
 
 #[test]

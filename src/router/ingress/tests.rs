@@ -29,7 +29,7 @@ fn assert_in_place_of(offered: Offered, id: &str) {
     match offered {
         Offered::InPlaceOf(victim) => assert_eq!(victim.event.id(), id),
         Offered::Queued => panic!("queued"),
-        Offered::Refused => panic!("refused"),
+        Offered::Refused(_) => panic!("refused"),
     }
 }
 
@@ -50,15 +50,15 @@ fn an_event_that_outranks_nothing_is_refused() {
     let mut ingress = Ingress::new(&settings(2));
     offer(&mut ingress, 0, 5);
     offer(&mut ingress, 1, 6);
-    assert!(matches!(offer(&mut ingress, 2, 5), Offered::Refused));
-    assert!(matches!(offer(&mut ingress, 3, 1), Offered::Refused));
+    assert!(matches!(offer(&mut ingress, 2, 5), Offered::Refused(_)));
+    assert!(matches!(offer(&mut ingress, 3, 1), Offered::Refused(_)));
     assert_eq!(ids(&mut ingress), ["1", "0"]);
 }
 
 #[test]
 fn a_queue_without_any_room_refuses_everything() {
     let mut ingress = Ingress::new(&settings(0));
-    assert!(matches!(offer(&mut ingress, 0, 10), Offered::Refused));
+    assert!(matches!(offer(&mut ingress, 0, 10), Offered::Refused(_)));
     assert!(ingress.pop().is_none());
     assert!(ingress.is_empty());
 }
@@ -84,7 +84,7 @@ fn each_of_four_queues_has_a_capacity_of_its_own() {
             assert!(matches!(ingress.offer(queued(&event, Millis::MAX)), Offered::Queued));
         }
         for &level in levels {
-            assert!(matches!(offer(&mut ingress, 0, level), Offered::Refused), "level {level}");
+            assert!(matches!(offer(&mut ingress, 0, level), Offered::Refused(_)), "level {level}");
         }
     }
     assert_eq!(ingress.len(), 21_000);
@@ -159,7 +159,7 @@ fn check_offer(ingress: &mut Ingress, model: &mut Vec<Entry>, room: usize, entry
     } else if let Some(place) = victim(model, priority) {
         assert_in_place_of(offered, &model.remove(place).1.to_string());
     } else {
-        assert!(matches!(offered, Offered::Refused));
+        assert!(matches!(offered, Offered::Refused(_)));
         return;
     }
     model.push(entry);

@@ -120,7 +120,7 @@ fn while_draining_nothing_is_accepted_and_what_was_is_delivered() {
     let mut world = World::new(Settings::default());
     let client = world.subscriber("{}");
     world.offer(numbered("in time", 5), None);
-    world.router.drain();
+    world.router.drain(Time::from_micros(0), 0);
     assert_eq!(world.offer(numbered("late", 10), None), Published::Draining);
     assert_eq!(world.router.stats().refused, 1);
     assert!(!world.router.is_drained());
@@ -138,20 +138,10 @@ fn what_is_given_up_at_the_end_is_counted_by_priority() {
     let clients = [world.subscriber("{}"), world.subscriber("{}"), world.client()];
     world.publish_all([3, 10]);
     world.offer(numbered("queued", 5), None);
-    let (left, subscribers) = world.router.abandon(0);
-    assert_eq!(left, [0, 0, 2, 0, 1, 0, 0, 0, 0, 2]);
-    assert_eq!(subscribers, 2);
+    let left = world.router.take_left();
+    assert_eq!((left.by_priority(), left.subscribers()), ([0, 0, 2, 0, 1, 0, 0, 0, 0, 2], 2));
+    world.router.bury(left, 0);
+    assert_eq!(lost(&world, Reason::Drain), 5);
     assert!(world.router.is_drained());
     world.assert_balanced(&clients);
-}
-
-#[test]
-fn at_the_end_every_connection_is_asked_to_close() {
-    let mut world = World::new(Settings::default());
-    let clients = [world.client(), world.client()];
-    world.router.close(clients[0], Close::SlowConsumer);
-    world.router.close_all(Close::GoingAway);
-    // The first reason stands.
-    assert_eq!(world.router.close_wanted(clients[0]), Some(Close::SlowConsumer));
-    assert_eq!(world.turn(clients[1], ALL).close, Some(Close::GoingAway));
 }

@@ -92,7 +92,7 @@ fn a_close_wakes_a_connection_whatever_it_does() {
     let (key, bell) = idle(&mut world);
     world.publish_all([5, 5]);
     world.rings(&bell);
-    world.router.close_all(Close::GoingAway);
+    world.router.close(key, Close::GoingAway);
     assert_eq!(world.rings(&bell), 1);
     world.router.close(key, Close::GoingAway);
     assert_eq!(world.rings(&bell), 1);

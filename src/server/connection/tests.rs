@@ -26,7 +26,7 @@ async fn sockets() -> (Socket, TcpStream) {
 }
 
 fn hub(settings: Settings) -> Arc<Hub> {
-    Arc::new(Hub::new(Router::new(crate::router::Settings::default()), settings))
+    Arc::new(Hub::new(Router::new(crate::router::Settings::default()), settings, || {}))
 }
 
 fn connection(hub: &Arc<Hub>, socket: Socket, early: Vec<u8>) -> Connection {
@@ -71,8 +71,10 @@ async fn close_code(client: &mut Client) -> CloseCode {
 async fn poll_once(connection: &mut Connection) -> bool {
     // A look at the sockets first: without a wait the driver has none.
     tokio::time::sleep(Duration::from_millis(1)).await;
-    std::future::poll_fn(|cx| Poll::Ready(scratch::with(|scratch| connection.poll(cx, scratch)).is_ready()))
-        .await
+    std::future::poll_fn(|cx| {
+        Poll::Ready(super::super::scratch::with(|scratch| connection.poll(cx, scratch)).is_ready())
+    })
+    .await
 }
 
 fn text(message: &str) -> Vec<u8> {

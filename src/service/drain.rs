@@ -1,0 +1,246 @@
+//! The end: subscribers get what is queued, highest priority first; what is left at the deadline is recorded; clients
+//! are told and closed.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_tokio::Signals;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::spool::{self, Now};
+use super::status::Status;
+use super::supervisor::{Say, Supervisor};
+use crate::config::Drain;
+use crate::protocol::{Priority, Time};
+use crate::router::Left;
+use crate::server::{Hub, Server, wall_clock};
+
+/// How often it is looked whether all is delivered.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// How often the service manager hears that the end goes on.
+const PROGRESS: Duration = Duration::from_secs(1);
+/// Time for the manager beyond the time that is known to be needed: recording, and the slowness of its machine.
+const MARGIN: Duration = Duration::from_secs(5);
+/// What is asked for at once at most: whoever makes no progress for so long may be ended.
+const LONGEST_EXTENSION: Duration = Duration::from_secs(30);
+
+/// What the end has to do with.
+pub(super) struct Ending<'a> {
+    pub hub: &'a Arc<Hub>,
+    pub server: &'a Server,
+    pub settings: &'a Drain,
+    pub supervisor: &'a Supervisor,
+    pub status: &'a Status,
+    pub signals: &'a mut Signals,
+    pub other_signal: &'a (dyn Fn(i32) + 'a),
+}
+
+/// What was left when the time was over, and where it is: kept until connections that are still there have ended.
+pub(super) struct Recorded {
+    left: Left,
+    spooled: bool,
+}
+
+impl Ending<'_> {
+    /// Lets subscribers have what is queued until the deadline, records the rest, and closes the connections.
+    pub async fn run(mut self) -> Recorded {
+        self.supervisor.say(Say::Stopping);
+        let started = Instant::now();
+        let deadline = started + self.settings.timeout;
+        let spread = self.server.spread(self.settings.close_spread);
+        self.extend(deadline, spread);
+        let wall = wall_clock().micros().saturating_add_unsigned(micros(self.settings.timeout));
+        self.hub.with(|router| router.drain(Time::from_micros(wall), millis(spread)));
+        self.status.doing("draining");
+        let hurried = self.deliver(deadline, spread).await;
+        let left = self.hub.with(|router| router.take_left());
+        let recorded = record(self.hub, self.settings.spool.as_deref(), left, started.elapsed()).await;
+        if !hurried {
+            self.status.doing("closing connections");
+            self.close(spread).await;
+        }
+        recorded
+    }
+
+    /// Until all is delivered, or the time is over. True: somebody has lost patience.
+    async fn deliver(&mut self, deadline: Instant, spread: Duration) -> bool {
+        let mut progress = interval(PROGRESS);
+        progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first one comes at once, and says nothing.
+        progress.tick().await;
+        let mut delivered = self.hub.with(|router| router.stats().delivered);
+        loop {
+            if self.hub.with(|router| router.is_drained()) || Instant::now() >= deadline {
+                return false;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                _ = progress.tick() => {
+                    let now = self.hub.with(|router| router.stats().delivered);
+                    if now > std::mem::replace(&mut delivered, now) {
+                        self.extend(deadline, spread);
+                    }
+                    self.status.look();
+                }
+                signal = self.signals.next() => if self.is_impatient(signal) {
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Says goodbye, one client after the other, unless somebody loses patience.
+    async fn close(&mut self, spread: Duration) {
+        let end = Instant::now() + spread;
+        self.extend(end, Duration::ZERO);
+        let mut progress = interval(PROGRESS);
+        let server = self.server;
+        let mut closing = std::pin::pin!(server.close_all(self.settings.close_spread));
+        loop {
+            tokio::select! {
+                () = &mut closing => return,
+                _ = progress.tick() => self.extend(end, Duration::ZERO),
+                signal = self.signals.next() => if self.is_impatient(signal) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn is_impatient(&self, signal: Option<i32>) -> bool {
+        match signal {
+            Some(SIGTERM | SIGINT) => {
+                tracing::warn!("a second signal: ending at once");
+                true
+            }
+            Some(other) => {
+                (self.other_signal)(other);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// Asks the service manager for the time that may still be needed.
+    fn extend(&self, deadline: Instant, spread: Duration) {
+        let needed = deadline.saturating_duration_since(Instant::now()) + spread + MARGIN;
+        self.supervisor.say(Say::Extend(needed.min(LONGEST_EXTENSION)));
+    }
+}
+
+/// Puts what is left into the spool, or else gives it up; either way the log says how much it is.
+async fn record(hub: &Arc<Hub>, path: Option<&Path>, left: Left, took: Duration) -> Recorded {
+    let millis = took.as_millis() as u64;
+    if left.is_empty() {
+        tracing::info!(name: "gadugi.drain", left = 0, millis, "drained in {millis} ms: everything was delivered");
+        return Recorded { left, spooled: path.is_some() };
+    }
+    let (count, subscribers) = (total(&left), left.subscribers());
+    let by_priority = in_words(&left.by_priority());
+    let Some(path) = path else {
+        tracing::warn!(
+            name: "gadugi.drain", left = count, by_priority, subscribers, millis, kept = "dead letters",
+            "drained: {count} events are left for {subscribers} subscribers (priority: {by_priority}) and go to the dead letters"
+        );
+        bury(hub, left);
+        return Recorded { left: Left::default(), spooled: false };
+    };
+    let (left, written) = save(hub, path, left).await;
+    match written {
+        Ok(()) => {
+            tracing::info!(
+                name: "gadugi.drain", left = count, by_priority, subscribers, millis, kept = "spool",
+                "drained: {count} events are left for {subscribers} subscribers (priority: {by_priority}), saved in {}",
+                path.display()
+            );
+            Recorded { left, spooled: true }
+        }
+        Err(error) => {
+            tracing::error!(
+                name: "gadugi.drain", left = count, by_priority, subscribers, millis, kept = "dead letters", %error,
+                "drained: {count} events are left for {subscribers} subscribers (priority: {by_priority}) and cannot be saved in {}: {error}",
+                path.display()
+            );
+            bury(hub, left);
+            Recorded { left: Left::default(), spooled: false }
+        }
+    }
+}
+
+/// Beside the event loop, for a disk may be slow.
+async fn save(hub: &Arc<Hub>, path: &Path, left: Left) -> (Left, std::io::Result<()>) {
+    let (path, now) = (path.to_owned(), now(hub));
+    let saving = tokio::task::spawn_blocking(move || {
+        let written = spool::write(&path, &left, now);
+        (left, written)
+    });
+    saving.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+}
+
+impl Recorded {
+    /// When there are no connections any more: records what came back from those that ended in the middle of a write,
+    /// and says in the log how it all ended.
+    pub fn conclude(mut self, hub: &Hub, path: Option<&Path>) {
+        let late = hub.with(|router| router.take_late());
+        let late_count = total(&late);
+        let mut subscribers = late.subscribers();
+        let mut counts = late.by_priority();
+        if !late.is_empty() {
+            match path.filter(|_| self.spooled) {
+                Some(path) => {
+                    self.left.prepend(late);
+                    if let Err(error) = spool::write(path, &self.left, now(hub)) {
+                        tracing::error!(%error, "{late_count} events of connections that ended late cannot be saved");
+                    }
+                }
+                None => bury(hub, late),
+            }
+        }
+        if self.spooled {
+            (counts, subscribers) = (self.left.by_priority(), self.left.subscribers());
+        }
+        let dead = hub.with(|router| router.dead_letters().count(crate::router::Reason::Drain));
+        let stats = hub.with(|router| router.stats().clone());
+        let spooled = if self.spooled { counts } else { Default::default() };
+        tracing::info!(
+            name: "gadugi.stop",
+            delivered = stats.delivered,
+            spooled = in_words(&spooled),
+            dead = in_words(&dead),
+            late = late_count,
+            subscribers,
+            "stopped"
+        );
+    }
+}
+
+fn bury(hub: &Hub, left: Left) {
+    let now = hub.now();
+    hub.with(|router| router.bury(left, now));
+}
+
+/// The present on both clocks.
+pub(super) fn now(hub: &Hub) -> Now {
+    Now { engine: hub.now(), wall: wall_clock().micros() / 1_000 }
+}
+
+fn total(left: &Left) -> u64 {
+    left.by_priority().iter().sum()
+}
+
+/// As `10:3 5:12`, highest first, without zeros.
+fn in_words(counts: &[u64; Priority::LEVELS]) -> String {
+    let counted = counts.iter().enumerate().rev().filter(|(_, count)| **count > 0);
+    counted.map(|(level, count)| format!("{}:{count}", level + 1)).collect::<Vec<_>>().join(" ")
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+fn micros(time: Duration) -> u64 {
+    time.as_micros().try_into().unwrap_or(u64::MAX)
+}

@@ -1,0 +1,157 @@
+//! New settings for the running router: all of them are read and checked first, and then all or nothing is applied.
+
+use std::sync::Arc;
+
+use super::logging::LogHandle;
+use super::settings;
+use super::source::Source;
+use crate::config::{self, Change, Config, Loaded, Mistakes};
+use crate::server::Hub;
+
+/// The settings in force, and where they come from.
+pub(super) struct Reload {
+    pub loaded: Loaded,
+    pub source: Source,
+    pub log: LogHandle,
+    pub hub: Arc<Hub>,
+}
+
+impl Reload {
+    /// Reads everything again. A mistake anywhere leaves all as it was. Returns the changed settings that only a restart
+    /// can put into force.
+    ///
+    /// # Errors
+    /// All mistakes, which are logged as well.
+    pub async fn reload(&mut self) -> Result<Vec<&'static str>, Mistakes> {
+        let inputs = self.source.inputs.clone();
+        let loading = tokio::task::spawn_blocking(move || config::load(&inputs)).await;
+        let loaded = loading.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
+        let mut loaded = loaded.inspect_err(|mistakes| {
+            for mistake in mistakes.iter() {
+                tracing::error!(name: "gadugi.reload_failed", "{mistake}");
+            }
+            tracing::error!(name: "gadugi.reload_failed", "reload failed: everything stays as it was");
+        })?;
+        self.source.settle(&mut loaded);
+        Ok(self.apply(loaded))
+    }
+
+    fn apply(&mut self, mut loaded: Loaded) -> Vec<&'static str> {
+        loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let old = &self.loaded.config;
+        let (waiting, live): (Vec<Change>, Vec<Change>) =
+            old.difference(&loaded.config).into_iter().partition(|change| needs_restart(change.key));
+        for Change { key, old, new } in &live {
+            tracing::info!(name: "gadugi.reload", key, old, new, "changed: {key} = {old} → {new}");
+        }
+        for Change { key, old, new } in &waiting {
+            tracing::warn!(name: "gadugi.reload", key, old, new, "needs a restart: {key} = {old} → {new}");
+        }
+        keep(&mut loaded.config, old);
+        self.put_into_force(&loaded.config);
+        self.loaded = loaded;
+        let waiting: Vec<_> = waiting.iter().map(|change| change.key).collect();
+        tracing::info!(
+            name: "gadugi.reload",
+            changed = live.len(),
+            waiting = waiting.len(),
+            "reloaded: {} changed, {} waiting for a restart",
+            live.len(),
+            waiting.len()
+        );
+        waiting
+    }
+
+    fn put_into_force(&self, new: &Config) {
+        let old = &self.loaded.config;
+        let engine = settings::engine(new);
+        if engine != settings::engine(old) {
+            self.hub.with(|router| router.reconfigure(engine, self.hub.now()));
+        }
+        let connections = settings::connections(new);
+        if connections != settings::connections(old) {
+            self.hub.change(connections);
+        }
+        if new.log_level != old.log_level
+            && let Err(error) = self.log.set_level(&new.log_level)
+        {
+            tracing::error!(%error, "the log's level could not be changed");
+        }
+    }
+}
+
+/// What is decided before the first client comes.
+fn needs_restart(key: &str) -> bool {
+    matches!(key, "host" | "port" | "threads") || key.starts_with("log.") || key.starts_with("process.")
+}
+
+/// Takes over from the old settings what only a restart can change.
+fn keep(new: &mut Config, old: &Config) {
+    new.host.clone_from(&old.host);
+    (new.port, new.threads) = (old.port, old.threads);
+    new.log.clone_from(&old.log);
+    new.process.clone_from(&old.process);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Inputs, SETTINGS};
+
+    /// A configuration in which every setting has another value than by default.
+    fn all_different() -> Config {
+        let text = r#"
+            host = "::1"
+            port = 1
+            max_queue_size = 1
+            max_clients = 1
+            use_multi_queue = true
+            log_level = "debug"
+            threads = 2
+            [limits]
+            max_message_size = 100
+            handshake_timeout = "1s"
+            ping_interval = "1s"
+            ping_timeout = "1s"
+            outbox_events = 1
+            outbox_size = 1000
+            slow_consumer = "disconnect"
+            publish_rate = 1
+            publish_burst = 1
+            max_subscriptions = 1
+            dead_letters = 1
+            allowed_origins = ["*"]
+            [drain]
+            timeout = "1s"
+            spool = "/s"
+            spool_wait = "1s"
+            close_spread = "1s"
+            [log]
+            target = "stderr"
+            format = "json"
+            file = "/f"
+            [process]
+            pid_file = "/p"
+            user = "u"
+            group = "g"
+            umask = "077"
+            core_dumps = true
+            landlock = false
+        "#;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("c.toml");
+        std::fs::write(&path, text).unwrap();
+        config::load(&Inputs { file: Some(path), ..Inputs::default() }).unwrap().config
+    }
+
+    #[test]
+    fn every_setting_either_changes_or_is_kept_until_a_restart() {
+        let (old, mut new) = (Config::default(), all_different());
+        assert_eq!(old.difference(&new).len(), SETTINGS.len(), "the test knows all settings");
+        keep(&mut new, &old);
+        for setting in SETTINGS {
+            let kept = setting.show(&old) == setting.show(&new);
+            assert_eq!(kept, needs_restart(setting.key), "{}", setting.key);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! One line of the spool.
+
+use std::io::{self, Write};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::Now;
+use crate::protocol::{EventType, Fill, Request, Subscription, Time, decode};
+use crate::router::{Leftover, Millis};
+
+/// As it is read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    #[serde(borrow)]
+    event: &'a RawValue,
+    expires_at_ms: Option<i64>,
+    subscriber: Option<u64>,
+    #[serde(borrow)]
+    subscription: Option<&'a RawValue>,
+}
+
+/// A subscription, as a client would write it.
+#[derive(Serialize)]
+struct Wish<'a> {
+    topics: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    types: Vec<&'static str>,
+    priorities: [u64; 1],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    sources: &'a [Box<str>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    targets: Option<&'a [Box<str>]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
+}
+
+/// Between the engine's clock, which starts with the process, and the wall's.
+pub(super) struct Clock(Now);
+
+impl Clock {
+    pub fn new(now: Now) -> Self {
+        Self(now)
+    }
+
+    fn to_wall(&self, deadline: Millis) -> Option<i64> {
+        let left = i64::try_from(deadline.saturating_sub(self.0.engine)).unwrap_or(i64::MAX);
+        (deadline < Millis::MAX).then(|| self.0.wall.saturating_add(left))
+    }
+
+    /// What expired meanwhile does so at once.
+    fn to_engine(&self, wall: Option<i64>) -> Millis {
+        wall.map_or(Millis::MAX, |wall| {
+            let left = u64::try_from(wall.saturating_sub(self.0.wall)).unwrap_or(0);
+            self.0.engine.saturating_add(left)
+        })
+    }
+}
+
+/// The members of a line that say whom the delivery is owed to.
+pub(super) fn owner(wanted: &Subscription, number: usize) -> String {
+    let types = EventType::ALL.iter().copied();
+    let wish = Wish {
+        topics: wanted.topics.iter().map(|pattern| pattern.as_str()).collect(),
+        types: types
+            .filter(|kind| !wanted.types.is_empty() && wanted.types.admits(*kind))
+            .map(EventType::as_str)
+            .collect(),
+        priorities: [wanted.min_priority.index() as u64 + 1],
+        sources: &wanted.sources,
+        targets: wanted.targets.as_deref(),
+        group: wanted.group.as_deref(),
+    };
+    // Strings and numbers: writing them cannot fail.
+    let wish = serde_json::to_string(&wish).unwrap_or_default();
+    format!(r#","subscriber":{number},"subscription":{wish}"#)
+}
+
+/// Appends a line.
+pub(super) fn write(
+    out: &mut impl Write,
+    leftover: &Leftover,
+    owner: Option<&str>,
+    clock: &Clock,
+) -> io::Result<()> {
+    // Line ends may stand between a published event's members, but not inside of its strings.
+    write!(out, r#"{{"event":{}"#, leftover.event.full().replace(['\n', '\r'], " "))?;
+    if let Some(at) = clock.to_wall(leftover.deadline) {
+        write!(out, r#","expires_at_ms":{at}"#)?;
+    }
+    writeln!(out, "{}}}", owner.unwrap_or_default())
+}
+
+/// What a line holds: an event, and whom it is owed to. An error says what is wrong with it.
+pub(super) fn read(line: &[u8], clock: &Clock) -> Result<(Leftover, Option<(u64, Subscription)>), String> {
+    let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
+    let line: Line = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let message = format!(r#"{{"type":"publish","event":{}}}"#, line.event.get());
+    let Request::Publish(publish) = asked(&message)? else { return Err("it is no event".to_owned()) };
+    let leftover = Leftover::new(publish.event, clock.to_engine(line.expires_at_ms));
+    let owner = match (line.subscriber, line.subscription) {
+        (None, None) => None,
+        (Some(number), Some(wish)) => Some((number, subscription(wish.get())?)),
+        _ => return Err("`subscriber` and `subscription` belong together".to_owned()),
+    };
+    Ok((leftover, owner))
+}
+
+fn subscription(wish: &str) -> Result<Subscription, String> {
+    match asked(&format!(r#"{{"type":"subscribe","subscription":{wish}}}"#))? {
+        Request::Subscribe(wanted) => Ok(wanted),
+        _ => Err("it is no subscription".to_owned()),
+    }
+}
+
+fn asked(message: &str) -> Result<Request<'_>, String> {
+    /// Events in the file are complete.
+    struct Nothing;
+    impl Fill for Nothing {
+        fn client_id(&self) -> &str {
+            "spool"
+        }
+        fn now(&mut self) -> Time {
+            Time::from_micros(0)
+        }
+        fn new_id(&mut self) -> Uuid {
+            Uuid::nil()
+        }
+    }
+    match decode(message, &mut Nothing) {
+        Ok(incoming) => Ok(incoming.request),
+        Err(refused) => Err(refused.error.text),
+    }
+}
