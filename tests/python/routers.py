@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,13 @@ def program() -> Path:
 
 
 class Router:
-    """A running router. `settings` become the environment: limits__outbox_events=10 sets limits.outbox_events."""
+    """A running router. `settings` become the environment: limits__outbox_events=10 sets limits.outbox_events.
 
-    def __init__(self, folder: Path, config: str = "", config_name: str = "config.toml", **settings):
+    `before` is put before its command: a program that prepares something and then becomes it.
+    """
+
+    def __init__(self, folder: Path, config: str = "", config_name: str = "config.toml", before: Sequence[str] = (),
+                 **settings):
         folder.mkdir()
         self.log_file = folder / "stderr"
         self.ports: dict[str, int] = {}
@@ -45,7 +50,7 @@ class Router:
         self.given_port = settings.pop("port", 0)
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [program(), "-c", folder / config_name, "--port", str(self.given_port)],
+                [*before, program(), "-c", folder / config_name, "--port", str(self.given_port)],
                 env=environment(folder, **settings), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         self._wait_until_it_listens()

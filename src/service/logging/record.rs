@@ -8,6 +8,8 @@ use tracing::{Event, Metadata, Subscriber};
 
 /// The bytes that one value may have. Longer ones are cut, so that a full queue has a bound in bytes too.
 const MAX_TEXT: usize = 2048;
+/// Room for most messages and addresses, so that text need not grow piece by piece.
+const USUAL_TEXT: usize = 48;
 const CUT: &str = "…";
 const MESSAGE: &str = "message";
 
@@ -109,7 +111,7 @@ impl Visit for Record {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let mut line = Line::default();
+        let mut line = Line(String::with_capacity(USUAL_TEXT));
         // An error means that the line has no more room.
         write!(line, "{value:?}").ok();
         self.keep(field, Kept::shown(line.0));
@@ -133,7 +135,6 @@ impl Visit for Record {
 }
 
 /// Text in which nothing can pass for a line of its own.
-#[derive(Default)]
 struct Line(String);
 
 impl Write for Line {
