@@ -5,6 +5,7 @@ import resource
 
 import pytest
 
+from notify import NotifySocket
 from routers import Router
 
 DEFAULT_PATIENCE = 120.0
@@ -42,6 +43,13 @@ def start(tmp_path):
     yield start_one
     failures = [failure for failure in map(stopped, routers) if failure]
     assert not failures, "; ".join(map(str, failures))
+
+
+@pytest.fixture
+def supervisor():
+    """A supervisor's notify socket; start(extra_env=supervisor.env) makes a router speak to it."""
+    with NotifySocket() as notify:
+        yield notify
 
 
 @pytest.fixture

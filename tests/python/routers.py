@@ -15,6 +15,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "GADUGI_ROUTER_"
+# What a supervisor of the tests themselves would have set.
+SUPERVISION = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM", "INVOCATION_ID", "LISTEN_PID",
+               "LISTEN_FDS", "LISTEN_FDNAMES", "RUNTIME_DIRECTORY", "LOGS_DIRECTORY", "STATE_DIRECTORY"}
 # Runs the same tests on a router with that many threads.
 THREADS = os.environ.get("GADUGI_TEST_THREADS")
 START_PATIENCE = 20.0
@@ -34,19 +37,25 @@ def program() -> Path:
 
 
 class Router:
-    """A running router. `settings` become the environment: limits__outbox_events=10 sets limits.outbox_events."""
+    """A running router. `settings` become the environment: limits__outbox_events=10 sets limits.outbox_events.
 
-    def __init__(self, folder: Path, config: str = "", config_name: str = "config.toml", **settings):
+    They outrank its file, `config_file`, so what a test changes there must not be among them. `extra_env` is for
+    variables that are no settings.
+    """
+
+    def __init__(self, folder: Path, config: str = "", config_name: str = "config.toml",
+                 extra_env: dict[str, str] | None = None, **settings):
         folder.mkdir()
         self.log_file = folder / "stderr"
         self.ports: dict[str, int] = {}
         self.stopped = False
-        (folder / config_name).write_text(config)
+        self.config_file = folder / config_name
+        self.config_file.write_text(config)
         self.given_port = settings.pop("port", 0)
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [program(), "-c", folder / config_name, "--port", str(self.given_port)],
-                env=environment(folder, **settings), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [program(), "-c", self.config_file, "--port", str(self.given_port)],
+                env=environment(folder, **settings) | (extra_env or {}), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         self._wait_until_it_listens()
 
@@ -82,6 +91,12 @@ class Router:
         self.stopped = True
         self.process.send_signal(signal.SIGTERM)
         self.ended()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would be."""
+        self.stopped = True
+        self.process.kill()
+        self.process.wait()
 
     def ended(self) -> None:
         """Waits for its end and looks at how it was."""
@@ -123,8 +138,9 @@ class Router:
 
 
 def environment(folder: Path, **settings) -> dict[str, str]:
-    """Ours without any setting, and then these."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    """Ours without any setting and without a supervisor, and then these."""
+    clean = {name: value for name, value in os.environ.items()
+             if not name.startswith(PREFIX) and name not in SUPERVISION}
     clean[PREFIX + "RUNTIME_DIR"] = str(folder)
     if THREADS:
         clean[PREFIX + "THREADS"] = THREADS
