@@ -51,10 +51,12 @@ class Router:
         self.stopped = False
         self.config_file = folder / config_name
         self.config_file.write_text(config)
+        # None leaves it to the file.
         self.given_port = settings.pop("port", 0)
+        flags = [] if self.given_port is None else ["--port", str(self.given_port)]
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [program(), "-c", self.config_file, "--port", str(self.given_port)],
+                [program(), "-c", self.config_file, *flags],
                 env=environment(folder, **settings) | (extra_env or {}), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         self._wait_until_it_listens()
