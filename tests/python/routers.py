@@ -16,6 +16,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "GADUGI_ROUTER_"
+# What a supervisor of the tests themselves would have set.
+SUPERVISION = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM", "INVOCATION_ID", "LISTEN_PID",
+               "LISTEN_FDS", "LISTEN_FDNAMES", "RUNTIME_DIRECTORY", "LOGS_DIRECTORY", "STATE_DIRECTORY"}
 # Runs the same tests on a router with that many threads.
 THREADS = os.environ.get("GADUGI_TEST_THREADS")
 START_PATIENCE = 20.0
@@ -37,21 +40,26 @@ def program() -> Path:
 class Router:
     """A running router. `settings` become the environment: limits__outbox_events=10 sets limits.outbox_events.
 
-    `before` is put before its command: a program that prepares something and then becomes it.
+    They outrank its file, `config_file`, so what a test changes there must not be among them. `extra_env` is for
+    variables that are no settings. `before` is put before its command: a program that prepares something and then
+    becomes it.
     """
 
     def __init__(self, folder: Path, config: str = "", config_name: str = "config.toml", before: Sequence[str] = (),
-                 **settings):
+                 extra_env: dict[str, str] | None = None, **settings):
         folder.mkdir()
         self.log_file = folder / "stderr"
         self.ports: dict[str, int] = {}
         self.stopped = False
-        (folder / config_name).write_text(config)
+        self.config_file = folder / config_name
+        self.config_file.write_text(config)
+        # None leaves it to the file.
         self.given_port = settings.pop("port", 0)
+        flags = [] if self.given_port is None else ["--port", str(self.given_port)]
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [*before, program(), "-c", folder / config_name, "--port", str(self.given_port)],
-                env=environment(folder, **settings), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [*before, program(), "-c", self.config_file, *flags],
+                env=environment(folder, **settings) | (extra_env or {}), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         self._wait_until_it_listens()
 
@@ -87,6 +95,12 @@ class Router:
         self.stopped = True
         self.process.send_signal(signal.SIGTERM)
         self.ended()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would be."""
+        self.stopped = True
+        self.process.kill()
+        self.process.wait()
 
     def ended(self) -> None:
         """Waits for its end and looks at how it was."""
@@ -128,8 +142,9 @@ class Router:
 
 
 def environment(folder: Path, **settings) -> dict[str, str]:
-    """Ours without any setting, and then these."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    """Ours without any setting and without a supervisor, and then these."""
+    clean = {name: value for name, value in os.environ.items()
+             if not name.startswith(PREFIX) and name not in SUPERVISION}
     clean[PREFIX + "RUNTIME_DIR"] = str(folder)
     if THREADS:
         clean[PREFIX + "THREADS"] = THREADS

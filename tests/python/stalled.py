@@ -3,6 +3,7 @@
 A stalled subscriber's kernel buffers fill first; what comes after that waits in the router.
 """
 import asyncio
+import json
 from collections import Counter
 
 from client import connect
@@ -68,6 +69,14 @@ async def read_messages(peer: RawPeer, done) -> list[dict]:
     messages: list[dict] = []
     while not done(messages):
         messages.append(await peer.message())
+    return messages
+
+
+async def everything(peer: RawPeer) -> list[dict]:
+    """All messages until the connection ends."""
+    messages = []
+    while (text := await peer.next_text()) is not None:
+        messages.append(json.loads(text))
     return messages
 
 

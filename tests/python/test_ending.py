@@ -26,7 +26,7 @@ async def test_clients_are_told_that_the_router_goes_away(start, name):
 
 async def test_no_client_can_hold_up_the_end(start):
     """Neither one that reads nothing, nor one in mid-handshake, nor one that does not answer the close."""
-    router = start()
+    router = start(drain__timeout="1s")
     stalled = await stalled_subscriber(router, "t")
     await publish_in_order(router, [numbered("t", 5, number) for number in range(5000)])
     knocking, rude = await dial(router), await raw_client(router)
@@ -36,7 +36,7 @@ async def test_no_client_can_hold_up_the_end(start):
 
 
 async def test_the_end_may_come_in_the_middle_of_traffic(start):
-    router = start()
+    router = start(drain__timeout="1s")
     slow = await stalled_subscriber(router, "t", hello={})
     clients = [await connect(router) for _ in range(4)]
 

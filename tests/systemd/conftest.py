@@ -1,0 +1,33 @@
+"""Fixtures: one box for all tests, one fresh unit for each."""
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from box import Box
+from coroutines import pytest_configure, pytest_pyfunc_call  # noqa: F401
+from routers import program
+from service import PROGRAM, Service
+
+
+@pytest.fixture(scope="session")
+def box(tmp_path_factory):
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        pytest.exit("tests of the units did NOT run: they need root and Debian's apt for a box with systemd", 2)
+    box = Box(Path(os.environ["GADUGI_BOX"]))
+    try:
+        box.copy(program(), PROGRAM)
+        yield box
+        box.run("rm", "-f", PROGRAM)
+    finally:
+        box.close()
+
+
+@pytest.fixture
+def service(box):
+    """The unit, installed with its defaults and not started."""
+    service = Service(box)
+    yield service
+    print(f"--- journal:\n{service.texts()[-4000:]}")
+    service.remove()
