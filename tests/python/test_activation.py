@@ -24,7 +24,6 @@ class Activated:
         folder.mkdir(exist_ok=True)
         (folder / "config.toml").touch()
         self.log_file = folder / "stderr"
-        # Never one of the numbers that they get in the router.
         numbers = [sock.fileno() for sock in sockets]
         extra = {name: settings.pop(name) for name in ("LISTEN_PID",) if name in settings}
         with self.log_file.open("wb") as log:
