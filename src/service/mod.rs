@@ -9,6 +9,8 @@ mod daemon;
 #[forbid(unsafe_code)]
 pub mod exit;
 #[forbid(unsafe_code)]
+mod hold;
+#[forbid(unsafe_code)]
 mod instance;
 #[forbid(unsafe_code)]
 mod limits;

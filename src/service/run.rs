@@ -8,6 +8,7 @@ use signal_hook_tokio::Signals;
 
 use super::daemon::Readiness;
 use super::exit::{Exit, Failure};
+use super::hold::HeldSignals;
 use super::logging::LogHandle;
 use super::source::Source;
 use crate::config::{self, Config, Loaded};
@@ -22,6 +23,8 @@ pub(super) struct Running {
     pub source: Source,
     /// The log.
     pub log: LogHandle,
+    /// Those that came since the start, to be released when they can be handled.
+    pub signals: HeldSignals,
     /// Bound or handed over.
     pub listeners: Vec<Listener>,
     /// They were handed over: they are the service manager's, and `host` and `port` mean nothing.
@@ -41,11 +44,12 @@ pub(super) fn run(running: Running, ready: &mut Readiness) -> Result<(), Failure
 }
 
 async fn serve(running: Running, ready: &mut Readiness) -> Result<(), Failure> {
-    let Running { loaded, source: _source, log: _log, listeners, inherited } = running;
+    let Running { loaded, source: _source, log: _log, signals: held, listeners, inherited } = running;
     let config = &loaded.config;
     // Before anything that a signal should end cleanly.
     let mut signals = Signals::new([SIGTERM, SIGINT])
         .map_err(|error| Failure::new(Exit::System, format!("cannot watch for signals: {error}")))?;
+    held.release()?;
     for listener in &listeners {
         tracing::info!(inherited, "listening on {}", listener.name());
     }
