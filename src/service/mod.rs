@@ -13,6 +13,8 @@ mod dump;
 #[forbid(unsafe_code)]
 pub mod exit;
 #[forbid(unsafe_code)]
+mod hold;
+#[forbid(unsafe_code)]
 mod instance;
 #[forbid(unsafe_code)]
 mod limits;

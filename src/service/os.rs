@@ -22,6 +22,10 @@ pub(super) fn inherited() -> io::Result<Vec<(OwnedFd, String)>> {
     if TAKEN.swap(true, Relaxed) {
         return Ok(Vec::new());
     }
+    // The crate compares names with descriptors even when those are for another process.
+    if sd_notify::listen_fds()?.len() == 0 {
+        return Ok(Vec::new());
+    }
     let descriptors = sd_notify::listen_fds_with_names()?;
     // SAFETY: sd_notify has just set a flag on each, so they are open. By the protocol they are this process's to
     // use and to close, nothing was opened before, and the check above lets nobody take them again.

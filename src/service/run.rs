@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::daemon::Readiness;
 use super::drain::{self, Ending, Recorded};
 use super::exit::{Exit, Failure};
+use super::hold::HeldSignals;
 use super::logging::LogHandle;
 use super::reload::Reload;
 use super::source::Source;
@@ -29,6 +30,8 @@ pub(super) struct Running {
     pub source: Source,
     /// The log.
     pub log: LogHandle,
+    /// Those that came since the start, to be released when they can be handled.
+    pub signals: HeldSignals,
     /// Bound or handed over.
     pub listeners: Vec<Listener>,
     /// They were handed over: they are the service manager's, and `host` and `port` mean nothing.
@@ -79,10 +82,11 @@ async fn serve(
     supervisor: Supervisor,
     ready: &mut Readiness,
 ) -> Result<Ended, Failure> {
-    let Running { loaded, source, log, listeners, inherited } = running;
+    let Running { loaded, source, log, signals: held, listeners, inherited } = running;
     // Before anything that a signal should end cleanly.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])
         .map_err(|error| Failure::new(Exit::System, format!("cannot watch for signals: {error}")))?;
+    held.release()?;
     let restored = restore(&hub, &loaded)?;
     let mut server = Server::start(Arc::clone(&hub), loaded.config.threads)
         .map_err(|error| Failure::new(Exit::System, error.to_string()))?;

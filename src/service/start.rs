@@ -8,6 +8,7 @@ use nix::unistd::Uid;
 use super::activation::{self, Inherited};
 use super::daemon::{self, Readiness, Side};
 use super::exit::{Exit, Failure};
+use super::hold::HeldSignals;
 use super::instance::Instance;
 use super::privileges::Account;
 use super::run::{Running, run};
@@ -40,6 +41,7 @@ pub(super) fn start(loaded: Loaded, source: Source, daemon: bool) -> Result<(), 
 fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -> Result<(), Failure> {
     // First of all, while no descriptor here is our own.
     let taken = os::inherited();
+    let signals = HeldSignals::hold()?;
     let uid = Uid::effective();
     let config = &loaded.config;
     let account = Account::resolve(&config.process)?;
@@ -59,7 +61,7 @@ fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -
     confine(&loaded, &source, &instance, account.as_ref(), uid)?;
     // Not sooner: a thread would keep the rights that this one gives up.
     let _writing = worker.start()?;
-    run(Running { loaded, source, log, listeners, inherited }, ready)
+    run(Running { loaded, source, log, signals, listeners, inherited }, ready)
     // The instance ends here, when nothing runs any more.
 }
 
