@@ -15,7 +15,7 @@ use super::status::Status;
 use super::supervisor::{Say, Supervisor};
 use crate::config::Drain;
 use crate::protocol::{Priority, Time};
-use crate::router::Left;
+use crate::router::{Left, Reason};
 use crate::server::{Hub, Server, wall_clock};
 
 /// How often it is looked whether all is delivered.
@@ -186,8 +186,6 @@ impl Recorded {
     pub fn conclude(mut self, hub: &Hub, path: Option<&Path>) {
         let late = hub.with(|router| router.take_late());
         let late_count = total(&late);
-        let mut subscribers = late.subscribers();
-        let mut counts = late.by_priority();
         if !late.is_empty() {
             match path.filter(|_| self.spooled) {
                 Some(path) => {
@@ -199,19 +197,14 @@ impl Recorded {
                 None => bury(hub, late),
             }
         }
-        if self.spooled {
-            (counts, subscribers) = (self.left.by_priority(), self.left.subscribers());
-        }
-        let dead = hub.with(|router| router.dead_letters().count(crate::router::Reason::Drain));
-        let stats = hub.with(|router| router.stats().clone());
-        let spooled = if self.spooled { counts } else { Default::default() };
+        let (delivered, dead) =
+            hub.with(|router| (router.stats().delivered, router.dead_letters().count(Reason::Drain)));
         tracing::info!(
             name: "gadugi.stop",
-            delivered = stats.delivered,
-            spooled = in_words(&spooled),
+            delivered,
+            spooled = in_words(&self.left.by_priority()),
             dead = in_words(&dead),
             late = late_count,
-            subscribers,
             "stopped"
         );
     }
