@@ -2,11 +2,13 @@
 
 mod clients;
 mod groups;
+mod leftovers;
 mod lifecycle;
 mod matching;
 mod receipts;
 mod shedding;
 mod waking;
+mod watching;
 
 use std::sync::Arc;
 use std::task::Waker;

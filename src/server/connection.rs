@@ -228,6 +228,8 @@ impl Connection {
 
     /// True: the peer closes.
     fn hear<'a>(&mut self, message: Message<'a>, heard: &mut Vec<Heard<'a>>) -> bool {
+        #[cfg(test)]
+        assert!(!matches!(message, Message::Text("panic")), "as the test wants it");
         match message {
             Message::Text(text) => heard.push(self.dialogue.hear(text)),
             Message::Assembled(text) => {

@@ -224,3 +224,29 @@ fn report(signal: i32, log: &LogHandle, hub: &Hub) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::process::Command;
+
+    use super::*;
+    use crate::server;
+
+    const HERE: &str = "GADUGI_ROUTER_TEST_PANICS_HERE";
+
+    #[test]
+    fn a_panic_inside_the_engine_ends_the_process_with_a_code_of_its_own() {
+        if std::env::var_os(HERE).is_some() {
+            let engine = Router::new(crate::router::Settings::default());
+            let hub = Hub::new(engine, server::Settings::default(), broken);
+            catch_unwind(AssertUnwindSafe(|| hub.with(|_| panic!("inside")))).unwrap_err();
+            hub.with(|_| ());
+            unreachable!("somebody was let into a broken engine");
+        }
+        let name = "service::run::tests::a_panic_inside_the_engine_ends_the_process_with_a_code_of_its_own";
+        let again =
+            Command::new(std::env::current_exe().unwrap()).args(["--exact", name]).env(HERE, "1").output();
+        assert_eq!(again.unwrap().status.code(), Some(Exit::Software as i32));
+    }
+}

@@ -62,6 +62,13 @@ impl Supervisor {
         Ok((Self { said: Some(said) }, Listener { done: Some(done) }))
     }
 
+    /// Says everything to a test.
+    #[cfg(test)]
+    pub fn for_tests() -> (Self, Receiver<Say>) {
+        let (said, heard) = sync_channel(10_000);
+        (Self { said: Some(said) }, heard)
+    }
+
     /// Whether anybody listens.
     pub fn is_there(&self) -> bool {
         self.said.is_some()

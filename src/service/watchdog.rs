@@ -50,3 +50,44 @@ fn probe() -> Option<Arc<Event>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use super::*;
+    use crate::router::{Router, Settings};
+    use crate::server::{self, Server};
+
+    const TIMEOUT: Duration = Duration::from_secs(3);
+
+    fn hub() -> Arc<Hub> {
+        Arc::new(Hub::new(Router::new(Settings::default()), server::Settings::default(), || {}))
+    }
+
+    /// How many beats there are in this time, which passes at once.
+    async fn beats_in(seconds: u64, heard: &std::sync::mpsc::Receiver<Say>) -> usize {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        heard.try_iter().filter(|say| *say == Say::Watchdog).count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_beats_in_less_than_half_the_time_until_the_dispatcher_hangs() {
+        let hub = hub();
+        let _server = Server::start(Arc::clone(&hub), 1).unwrap();
+        let (supervisor, heard) = Supervisor::for_tests();
+        tokio::spawn(beat(Arc::clone(&hub), supervisor, TIMEOUT));
+        assert!(beats_in(30, &heard).await > 20);
+        hub.hangs.store(true, Relaxed);
+        // One probe may have been through already.
+        assert!(beats_in(30, &heard).await <= 1);
+        assert_eq!(beats_in(300, &heard).await, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_dispatcher_there_is_no_beat() {
+        let (supervisor, heard) = Supervisor::for_tests();
+        tokio::spawn(beat(hub(), supervisor, TIMEOUT));
+        assert_eq!(beats_in(60, &heard).await, 0);
+    }
+}

@@ -241,3 +241,39 @@ async fn a_client_that_takes_no_receipts_is_not_read_from() {
     let accepted: u64 = hub.with(|router| router.stats().accepted.iter().sum());
     assert!(accepted < 5_000, "{accepted} publishes were read");
 }
+
+#[tokio::test]
+async fn a_panic_ends_one_connection_with_1011_and_no_other() {
+    let hub = hub(Settings::default());
+    let (mut unlucky, mut other) = (served(&hub).await, served(&hub).await);
+    unlucky.send(Sent::text(r#"{"type":"ping"}"#)).await.unwrap();
+    assert_eq!(kind(&mut unlucky).await, "pong");
+    unlucky.send(Sent::text("panic")).await.unwrap();
+    assert_eq!(close_code(&mut unlucky).await, CloseCode::Error);
+    other.send(Sent::text(r#"{"type":"ping"}"#)).await.unwrap();
+    assert_eq!(kind(&mut other).await, "pong");
+    assert_eq!(hub.with(|router| router.connected_clients()), 1);
+}
+
+#[tokio::test]
+async fn open_connections_adopt_changed_settings() {
+    let hub = hub(Settings::default());
+    let mut client = served(&hub).await;
+    hub.change(Settings { max_message_size: 100, publish_rate: 1, publish_burst: 1, ..Settings::default() });
+    for expected in ["queued", "dropped"] {
+        let message = r#"{"type":"publish","event":{"topic":"t"}}"#;
+        client.send(Sent::text(message)).await.unwrap();
+        assert_eq!(receive(&mut client).await["status"], expected);
+    }
+    client.send(Sent::text("x".repeat(101))).await.unwrap();
+    assert_eq!(close_code(&mut client).await, CloseCode::Size);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_pinged_by_a_shorter_interval() {
+    let hub = hub(Settings::default());
+    let mut client = served(&hub).await;
+    hub.change(Settings { ping_interval: Duration::from_millis(1), ..Settings::default() });
+    let pinged = tokio::time::timeout(Duration::from_secs(10), client.next()).await;
+    assert!(matches!(pinged, Ok(Some(Ok(Sent::Ping(_))))), "{pinged:?}");
+}
