@@ -181,16 +181,22 @@ impl Dialogue {
         // Part 1 knows no `rejected`.
         let refused = if self.hello { Status::Rejected } else { Status::Dropped };
         if !self.rate.admit(now) {
-            return Fate::NotTaken(refused, ErrorCode::RateLimited.as_str());
+            return self.not_taken(event, refused, ErrorCode::RateLimited.as_str());
         }
         let wants_receipt = options.receipt == When::Dispatched;
         let receipt = wants_receipt.then_some(Receipt { client: self.key, token });
         match router.publish(Arc::clone(event), options.ttl_ms, receipt, now) {
             Published::Queued if wants_receipt => Fate::Open,
             Published::Queued => Fate::Queued,
-            Published::QueueFull => Fate::NotTaken(Status::Dropped, "queue_full"),
-            Published::Draining => Fate::NotTaken(refused, ErrorCode::Draining.as_str()),
+            Published::QueueFull => self.not_taken(event, Status::Dropped, "queue_full"),
+            Published::Draining => self.not_taken(event, refused, ErrorCode::Draining.as_str()),
         }
+    }
+
+    #[cold]
+    fn not_taken(&self, event: &Event, status: Status, reason: &'static str) -> Fate {
+        tracing::debug!(client_id = %self.client_id, event_id = event.id(), reason, "an event was not taken");
+        Fate::NotTaken(status, reason)
     }
 
     fn subscribe(
