@@ -63,7 +63,7 @@ pub(super) fn write(path: &Path, left: &Left, now: Now) -> io::Result<()> {
     sync_directory(path)
 }
 
-/// Reads the file. It stays until [`remove`] or the next [`write`]: if the router breaks down before somebody has
+/// Reads the file. It stays until [`remove()`] or the next [`write()`]: if the router breaks down before somebody has
 /// claimed what is in it, the next start finds it again. Of a damaged one a copy is kept for the operator.
 /// `None`: there is none.
 ///
