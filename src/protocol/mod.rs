@@ -31,7 +31,7 @@ mod write;
 pub use decode::decode;
 pub use error::{ErrorCode, Refused, WireError};
 pub use event::Event;
-pub use fill::Fill;
+pub use fill::{Blank, Fill};
 pub use health::{Health, HealthStatus};
 pub use json::MAX_DEPTH;
 pub use kind::{EventType, EventTypes};

@@ -5,10 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use super::supervisor::{Say, Supervisor};
-use crate::protocol::{Event, Fill, Request, Time, decode};
+use crate::protocol::{Blank, Event, Request, decode};
 use crate::server::Hub;
 
 /// Beats in the time that the manager waits for one: less than half of it, as sd_watchdog_enabled(3) advises.
@@ -32,20 +30,8 @@ pub(super) async fn beat(hub: Arc<Hub>, supervisor: Supervisor, timeout: Duratio
 
 /// What is sent through the queue, ahead of everything else. Nobody sees it.
 fn probe() -> Option<Arc<Event>> {
-    struct Nobody;
-    impl Fill for Nobody {
-        fn client_id(&self) -> &str {
-            "watchdog"
-        }
-        fn now(&mut self) -> Time {
-            Time::from_micros(0)
-        }
-        fn new_id(&mut self) -> Uuid {
-            Uuid::nil()
-        }
-    }
     let message = r#"{"type":"publish","event":{"topic":"watchdog","priority":10}}"#;
-    match decode(message, &mut Nobody).ok()?.request {
+    match decode(message, &mut Blank).ok()?.request {
         Request::Publish(publish) => Some(publish.event),
         _ => None,
     }

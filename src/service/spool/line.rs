@@ -4,10 +4,9 @@ use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
 use super::Now;
-use crate::protocol::{EventType, Fill, Request, Subscription, Time, decode};
+use crate::protocol::{Blank, EventType, Request, Subscription, decode};
 use crate::router::{Leftover, Millis};
 
 /// As it is read.
@@ -116,20 +115,8 @@ fn subscription(wish: &str) -> Result<Subscription, String> {
 }
 
 fn asked(message: &str) -> Result<Request<'_>, String> {
-    /// Events in the file are complete.
-    struct Nothing;
-    impl Fill for Nothing {
-        fn client_id(&self) -> &str {
-            "spool"
-        }
-        fn now(&mut self) -> Time {
-            Time::from_micros(0)
-        }
-        fn new_id(&mut self) -> Uuid {
-            Uuid::nil()
-        }
-    }
-    match decode(message, &mut Nothing) {
+    // Events in the file are complete.
+    match decode(message, &mut Blank) {
         Ok(incoming) => Ok(incoming.request),
         Err(refused) => Err(refused.error.text),
     }
