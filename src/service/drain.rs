@@ -44,6 +44,8 @@ pub(super) struct Recorded {
     left: Left,
     /// `None`: what is left goes to the dead letters.
     spool: Option<PathBuf>,
+    /// The spool could not be written.
+    failed: bool,
 }
 
 impl Ending<'_> {
@@ -138,7 +140,7 @@ async fn record(hub: &Arc<Hub>, path: Option<&Path>, left: Left, took: Duration)
     let millis = took.as_millis() as u64;
     if left.is_empty() {
         tracing::info!(name: "gadugi.drain", left = 0, millis, "drained in {millis} ms: everything was delivered");
-        return Recorded { left, spool: path.map(Path::to_owned) };
+        return Recorded { left, spool: path.map(Path::to_owned), failed: false };
     }
     let (count, subscribers) = (total(&left), left.subscribers());
     let by_priority = in_words(&left.by_priority());
@@ -148,7 +150,7 @@ async fn record(hub: &Arc<Hub>, path: Option<&Path>, left: Left, took: Duration)
             "drained: {count} events are left for {subscribers} subscribers (priority: {by_priority}) and go to the dead letters"
         );
         bury(hub, left);
-        return Recorded { left: Left::default(), spool: None };
+        return Recorded { left: Left::default(), spool: None, failed: false };
     };
     let (left, written) = save(hub, path, left).await;
     match written {
@@ -158,7 +160,7 @@ async fn record(hub: &Arc<Hub>, path: Option<&Path>, left: Left, took: Duration)
                 "drained: {count} events are left for {subscribers} subscribers (priority: {by_priority}), saved in {}",
                 path.display()
             );
-            Recorded { left, spool: Some(path.to_owned()) }
+            Recorded { left, spool: Some(path.to_owned()), failed: false }
         }
         Err(error) => {
             tracing::error!(
@@ -167,7 +169,7 @@ async fn record(hub: &Arc<Hub>, path: Option<&Path>, left: Left, took: Duration)
                 path.display()
             );
             bury(hub, left);
-            Recorded { left: Left::default(), spool: None }
+            Recorded { left: Left::default(), spool: None, failed: true }
         }
     }
 }
@@ -185,21 +187,31 @@ async fn save(hub: &Arc<Hub>, path: &Path, left: Left) -> (Left, std::io::Result
 impl Recorded {
     /// When there are no connections any more: records what came back from those that ended in the middle of a write,
     /// and says in the log how it all ended.
-    /// `old` is the file of the last run, of which nothing is left.
+    ///
+    /// `old` is the file of the last run. Nothing of it is left but what is recorded now; if that failed, it stays as it
+    /// is, for events that come twice are better than lost ones.
     pub fn conclude(mut self, hub: &Hub, old: Option<&Path>) {
         let late = hub.with(|router| router.take_late());
         let late_count = total(&late);
         match &self.spool {
             Some(path) if !late.is_empty() => {
-                self.left.add_late(late);
-                if let Err(error) = spool::write(path, &self.left, now(hub)) {
-                    tracing::error!(%error, "{late_count} events of connections that ended late cannot be saved");
+                let mut all = self.left.clone();
+                all.add_late(late.clone());
+                match spool::write(path, &all, now(hub)) {
+                    Ok(()) => self.left = all,
+                    Err(error) => {
+                        tracing::error!(
+                            %error,
+                            "{late_count} events of connections that ended late cannot be saved and go to the dead letters"
+                        );
+                        bury(hub, late);
+                    }
                 }
             }
             _ => bury(hub, late),
         }
         let kept = self.spool.as_deref().filter(|_| !self.left.is_empty());
-        if let Some(old) = old.filter(|old| kept != Some(*old))
+        if let Some(old) = old.filter(|old| kept != Some(*old) && !self.failed)
             && let Err(error) = spool::remove(old)
         {
             tracing::error!(%error, "{} cannot be removed: it will be taken in again", old.display());

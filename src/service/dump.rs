@@ -9,10 +9,10 @@ const LISTED: usize = 20;
 /// Logs what there is.
 pub(super) fn dump(hub: &Hub) {
     let (lines, rest) = hub.with(|router| lines(router));
-    tracing::info!("state: {} connections", hub.connections());
-    lines.iter().for_each(|line| tracing::info!("state: {line}"));
+    tracing::info!(name: "gadugi.state", "state: {} connections", hub.connections());
+    lines.iter().for_each(|line| tracing::info!(name: "gadugi.state", "state: {line}"));
     if rest > 0 {
-        tracing::info!("state: {rest} more clients");
+        tracing::info!(name: "gadugi.state", "state: {rest} more clients");
     }
 }
 

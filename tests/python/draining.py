@@ -1,8 +1,13 @@
-"""What a router leaves behind when it ends: its last log record, and its spool."""
+"""What a router leaves behind when it ends: its last log records, its spool, and the state that it tells before."""
 import json
+import re
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
+
+from client import until
+
 
 class Result(NamedTuple):
     """How a drain ended: what was not delivered, by priority, and for how many subscribers."""
@@ -48,3 +53,24 @@ def spooled_numbers(spool: Path) -> list[int]:
 def event_of(line: dict) -> dict | None:
     """The event of a line of the spool; None for a line that is about the file."""
     return line.get("event")
+
+
+async def state_dump(router) -> list[str]:
+    """What the router says of itself now, as the lines of its log without what is before "state: "."""
+    begin = len(router.log())
+    router.process.send_signal(signal.SIGUSR2)
+
+    def lines():
+        found = re.findall(r'state: ([^"\n]*)', router.log()[begin:])
+        # The last part is about clients, each of which is named once, or summed up.
+        clients = next((int(line.split()[0]) for line in found if "subscriptions, draining: " in line), None)
+        told = sum(int(line.split()[0]) if line.endswith(" more clients") else line.startswith("client ") for line in found)
+        return found if told == clients else None
+    return await until(lines, "the router's state is in the log")
+
+
+def counts_in(lines: list[str], what: str) -> Counter:
+    """The counts by priority in the line that begins so; none where there is no such line."""
+    line = next((line for line in lines if line.startswith(f"{what}")), "[]")
+    numbers = json.loads(re.search(r"\[.*?\]", line)[0])
+    return Counter({priority: count for priority, count in enumerate(numbers, 1) if count})

@@ -121,7 +121,7 @@ async def test_host_and_port_are_not_used_and_the_log_says_so(activate, listenin
     router = activate(sock, names="ws", arguments=("--port", "1"))
     async with await connect_to(sock) as client:
         await client.ping()
-    assert "host and port are not used" in router.log()
+    await until(lambda: "host and port are not used" in router.log(), "the log says so")
     await asyncio.to_thread(router.stop)
 
 
@@ -146,7 +146,7 @@ async def test_a_socket_for_the_administration_is_kept_for_later(activate, liste
     router = activate(admin, ws, names="admin:ws")
     async with await connect_to(ws) as client:
         await client.ping()
-    assert "for the administration" in router.log()
+    await until(lambda: "for the administration" in router.log(), "the log says what it is for")
     await asyncio.to_thread(router.stop)
 
 

@@ -9,7 +9,7 @@ import pytest
 import websockets
 
 from client import connect
-from draining import drain_result, event_of, spooled
+from draining import counts_in, drain_result, event_of, spooled, state_dump
 from stalled import TEXT, everything, received, stalled_subscriber
 
 FAST, STALLED, SLOW, PUBLISHERS = 80, 10, 10, 5
@@ -17,13 +17,14 @@ BACKLOG = 3000
 
 
 @pytest.mark.patience(300)
-@pytest.mark.parametrize("with_spool", [False, True])
-async def test_accepted_is_delivered_and_left_exactly_and_by_priority(start, tmp_path, with_spool):
+@pytest.mark.parametrize("with_spool, outbox_events", [(False, 10_000), (True, 10_000), (True, 1_500)])
+async def test_accepted_is_delivered_and_left_exactly_and_by_priority(start, tmp_path, with_spool, outbox_events):
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     chance = random.Random(seed)
     spool = tmp_path / "left.jsonl"
     router = start(drain__timeout="3s", log__format="json", limits__dead_letters=1_000_000,
+                   limits__outbox_events=outbox_events,
                    **({"drain__spool": spool} if with_spool else {}))
     # Each has a topic of its own: an event is for exactly one.
     fast = [await connect(router) for _ in range(FAST)]
@@ -61,6 +62,7 @@ async def test_accepted_is_delivered_and_left_exactly_and_by_priority(start, tmp
     router.process.terminate()
     # Half of the slow ones read as long as it lasts, the others only when the router has gone.
     readers += [asyncio.create_task(count_of(peer)) for peer in slow[STALLED:]]
+    evicted = await evicted_in_all(router)
     await asyncio.to_thread(router.ended)
     readers += [asyncio.create_task(count_of(peer)) for peer in slow[:STALLED]]
     delivered = sum(await asyncio.gather(*readers), Counter())
@@ -72,9 +74,21 @@ async def test_accepted_is_delivered_and_left_exactly_and_by_priority(start, tmp
         in_spool = Counter(event["priority"] for event in map(event_of, spooled(spool)))
     assert in_spool == result.spooled
     left = in_spool + result.dead
-    print(f"accepted {accepted.total()}, delivered {delivered.total()}, left {left.total()}")
+    print(f"accepted {accepted.total()}, delivered {delivered.total()}, evicted {evicted.total()}, left {left.total()}")
     assert left.total() > 0 and 0 < result.subscribers <= len(slow)
-    assert accepted == delivered + left
+    assert (evicted.total() > 0) == (outbox_events < BACKLOG)
+    assert result.dead.total() == 0 or not with_spool
+    assert accepted == delivered + evicted + left
+
+
+async def evicted_in_all(router) -> Counter:
+    """What was given up for full outboxes, when no more of that can come: nothing is accepted any more, or waits to be
+    matched."""
+    while True:
+        lines = await state_dump(router)
+        if any(line.endswith("draining: true") for line in lines) and not counts_in(lines, "queue depth"):
+            assert [line for line in lines if line.startswith("dead letters") and "evicted" not in line] == []
+            return counts_in(lines, "dead letters, evicted")
 
 
 async def count_events(client) -> Counter:

@@ -93,3 +93,13 @@ async def test_a_file_that_cannot_be_had_is_said_in_one_line(tmp_path, file):
     ended = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=30)
     assert ended.returncode == 69 and ended.stdout == ""
     assert "log.file" in ended.stderr and ended.stderr.count("\n") == 1
+
+
+async def test_an_event_that_is_not_taken_is_named_at_the_level_of_debugging(start):
+    router = start(log_level="debug", limits__publish_rate=1, limits__publish_burst=1)
+    async with await connect(router) as client:
+        for name in ("first", "second"):
+            await client.ask({"type": "publish", "event": {"topic": "t", "id": name}})
+        line = await until(lambda: next((line for line in router.log().splitlines() if "was not taken" in line), None),
+                           "the refusal")
+        assert "second" in line and "rate_limited" in line and client.welcome["client_id"] in line

@@ -6,10 +6,12 @@ import json
 import pytest
 import websockets
 
-from client import connect, open_socket
+from client import connect, open_socket, until
+from draining import counts_in, state_dump
 from raw import PING, dial, raw_client, text_frame
 from reloading import Reloading
-from stalled import fill_until_refused, numbered, publish_in_order, stalled_subscriber
+from stalled import (fill_until_refused, number_of, numbered, publish_in_order, read_messages,
+                     stalled_subscriber)
 from test_origins_and_addresses import status_for
 
 
@@ -139,6 +141,39 @@ async def test_a_subscriber_s_share_becomes_smaller_and_what_is_too_much_is_told
             await reload.to("")
             replies = await publish_in_order(router, [numbered("t", 3, 1)], receipt="dispatched")
             assert replies[0]["matched"] == 1, "there is room again"
+
+
+async def test_a_subscriber_s_share_of_memory_becomes_smaller(start):
+    async with Reloading(start) as reload:
+        async with await stalled_subscriber(reload.router, "t") as slow:
+            events = [numbered("t", 3, number) for number in range(5000)]
+            await publish_in_order(reload.router, events, receipt="dispatched")
+            log = await reload.to(limits(outbox_size='"64KiB"'))
+            await log.says_changed("limits.outbox_size", "16MiB", "64KiB")
+            lines = await state_dump(reload.router)
+            waiting = next(int(line.split(" bytes waiting")[0].split()[-1]) for line in lines if " bytes waiting" in line)
+            evicted = counts_in(lines, "dead letters, evicted")[3]
+            assert 0 < waiting <= 64 << 10 and evicted > 1000
+            came = await read_messages(slow, lambda messages: len(messages) == 5000 - evicted)
+            assert [number_of(message) for message in came] == list(range(len(came))), "the newest went"
+
+
+async def test_the_publish_burst_grows_for_a_client_that_is_connected(start):
+    async with Reloading(start, limits(publish_rate=1, publish_burst=10)) as reload:
+        async with await connect(reload.router) as client:
+            events = [numbered("t", 5, number) for number in range(100)]
+
+            async def taken() -> int:
+                return sum(reply["status"] == "queued" for reply in await client.publish_many(events))
+            assert await taken() < 30
+            await reload.to(limits(publish_rate=1000, publish_burst=100))
+            await until(lambda: full_burst(taken), "a whole burst is taken")
+
+
+async def full_burst(taken) -> bool:
+    # What was taken comes back at the rate: all of it in half of this.
+    await asyncio.sleep(0.2)
+    return await taken() == 100
 
 
 async def test_what_becomes_of_a_slow_subscriber_changes(start):

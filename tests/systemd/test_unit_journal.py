@@ -1,7 +1,6 @@
 """The journal: our records have their priority, our fields and, for what an operator looks for, a MESSAGE_ID."""
-import re
-
 from client import connect, until
+from journals import message_ids
 from stalled import numbered, publish_in_order, stalled_subscriber
 
 INFO, DEBUG = "6", "7"
@@ -25,26 +24,35 @@ async def test_records_have_syslog_s_priorities_and_our_fields(service):
     assert any(record["PRIORITY"] == INFO and "listening" in record["MESSAGE"].lower() for record in records)
 
 
-async def test_start_reload_drain_and_stop_have_message_ids(service):
-    service.configure('max_clients = 5\n[drain]\ntimeout = "200ms"\n')
+async def test_what_an_operator_looks_for_has_the_ids_of_the_documentation(service):
+    drain = '[drain]\ntimeout = "200ms"\n[limits]\noutbox_events = 1000\n'
+    service.configure("max_clients = 5\n" + drain)
     service.ctl("start")
-    await until(lambda: ids(service), "the start is in the journal")
-    started = ids(service)
-    service.configure('max_clients = 6\n[drain]\ntimeout = "200ms"\n')
+    await told(service, "start", "listening on")
+    service.configure("max_clients = 6\n" + drain)
     service.ctl("reload")
-    await until(lambda: ids(service) - started, "the reload is in the journal")
-    reloaded = ids(service) - started
+    await told(service, "reload", "changed: max_clients = 5 → 6")
     slow = await stalled_subscriber(service, "t")
     await publish_in_order(service, [numbered("t", 5, number) for number in range(5000)], receipt="dispatched")
+    await told(service, "slow_consumer", "")
     service.ctl("stop")
     slow.vanish()
-    # That it stops, and how the drain ended.
-    await until(lambda: len(ids(service) - started - reloaded) >= 2, "stop and drain result are in the journal")
-    assert all(re.fullmatch("[0-9a-f]{32}", found) for found in ids(service))
+    drained = await told(service, "drain", "drained")
+    assert drained["GADUGI_KEPT"] == "dead letters" and int(drained["GADUGI_LEFT"]) > 500
+    assert drained["GADUGI_BY_PRIORITY"] == f"5:{drained['GADUGI_LEFT']}"
+    await told(service, "stop", "SIGTERM")
+    stopped = await told(service, "stop", "stopped")
+    assert int(stopped["GADUGI_DELIVERED"]) > 0 and stopped["GADUGI_SPOOLED"] == ""
 
 
-def ids(service) -> set[str]:
-    return {record["MESSAGE_ID"] for record in service.own_records() if "MESSAGE_ID" in record}
+async def told(service, name: str, text: str) -> dict[str, str]:
+    """Waits for a record that has the id which the documentation gives for this name, and this text."""
+    wanted = message_ids()[name]
+
+    def record():
+        return next((record for record in service.own_records()
+                     if record.get("MESSAGE_ID") == wanted and text in record["MESSAGE"]), None)
+    return await until(record, f"a record of {name} with {text!r} in the journal")
 
 
 async def test_nothing_of_a_payload_is_in_the_journal(service):

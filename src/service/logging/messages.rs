@@ -35,6 +35,7 @@ pub(super) const MESSAGES: &[Message] = &[
     Message { name: "gadugi.drain", id: "53a2b3549c9244448cbb7688e205014b", kind: Kind::Single },
     Message { name: "gadugi.reload", id: "22996ad75c454df8acac5a3fa29c1652", kind: Kind::Single },
     Message { name: "gadugi.reload_failed", id: "90a7eb814f2742c595ab7f973a0807b7", kind: Kind::Single },
+    Message { name: "gadugi.state", id: "d1f19da32a4932b8de958bc3a207c821", kind: Kind::Single },
     Message { name: "gadugi.slow_consumer", id: "7a870e14278b4184b62184b442f24377", kind: Kind::Repeated },
     Message { name: "gadugi.client_refused", id: "9bc885d560ef48cd9677c92344007616", kind: Kind::Repeated },
     Message { name: "gadugi.internal_error", id: "651c732a61314b87b9fbf789cb28fcca", kind: Kind::LastWords },
