@@ -115,8 +115,9 @@ async def test_a_failed_reload_ends_with_ready_too_and_its_status_says_so(start,
         return any("reload" in status.lower() and "fail" in status.lower() for status in said)
     await until(it_is_said, "the status says that the reload failed")
     assert_whole(supervisor.so_far())
+    position = supervisor.position()
     hang_up(router, "max_clients = 6\n")
-    await heard(supervisor, "READY=1", after=supervisor.position())
+    await heard(supervisor, "READY=1", after=position)
 
     def it_is_over():
         return "fail" not in next(m["STATUS"] for m in reversed(supervisor.so_far()) if "STATUS" in m).lower()
