@@ -92,15 +92,19 @@ fn tell(live: &[Change], waiting: &[Change]) {
     }
 }
 
-/// What is decided before the first client comes.
+/// What is decided before the first client comes. Of the spool, Landlock has to know.
 fn needs_restart(key: &str) -> bool {
-    matches!(key, "host" | "port" | "threads") || key.starts_with("log.") || key.starts_with("process.")
+    matches!(key, "host" | "port" | "threads" | "drain.spool" | "drain.spool_wait")
+        || key.starts_with("log.")
+        || key.starts_with("process.")
 }
 
 /// Takes over from the old settings what only a restart can change.
 fn keep(new: &mut Config, old: &Config) {
     new.host.clone_from(&old.host);
     (new.port, new.threads) = (old.port, old.threads);
+    new.drain.spool.clone_from(&old.drain.spool);
+    new.drain.spool_wait = old.drain.spool_wait;
     new.log.clone_from(&old.log);
     new.process.clone_from(&old.process);
 }
