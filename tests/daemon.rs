@@ -23,6 +23,8 @@ const PID_FILE: &str = "gadugi-router.pid";
 /// A place for one router: a directory and an address that no other test uses.
 struct Place {
     directory: TempDir,
+    /// For the log, which has no other place where there is no journal.
+    logs: TempDir,
     host: Ipv4Addr,
     port: u16,
 }
@@ -37,7 +39,7 @@ impl Place {
         // A port that was free a moment ago stays free at an address of one's own, and all of 127.0.0.0/8 is loopback.
         let host = Ipv4Addr::new(127, 77, PLACES.fetch_add(1, Relaxed), 1);
         let port = TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().port();
-        Self { directory, host, port }
+        Self { directory, logs: tempfile::tempdir().unwrap(), host, port }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -53,6 +55,7 @@ impl Place {
         let (host, port) = (self.host.to_string(), self.port.to_string());
         let mut command = Command::new(PROGRAM);
         command.env_clear().env("GADUGI_ROUTER_RUNTIME_DIR", ".").current_dir(&self.directory);
+        command.env("LOGS_DIRECTORY", self.logs.path());
         command.args(["--daemon", "-c", "config.toml", "--host", &host, "--port", &port]).args(arguments);
         command.stdin(Stdio::null());
         command
@@ -150,6 +153,7 @@ fn the_pid_file_is_for_everybody_to_read_and_locked_whatever_the_umask() {
     let command = place.command(&[]);
     shell.args(["-c", "umask 0177; exec \"$0\" \"$@\"", PROGRAM]).args(command.get_args());
     shell.env_clear().env("GADUGI_ROUTER_RUNTIME_DIR", ".").current_dir(&place.directory);
+    shell.env("LOGS_DIRECTORY", place.logs.path());
     assert_eq!(outcome(&mut shell), (0, String::new()));
     let daemon = place.running();
     assert_eq!(fs::metadata(place.pid_file()).unwrap().permissions().mode() & 0o7777, 0o644);
