@@ -8,6 +8,9 @@ pub mod protocol;
 
 #[cfg(feature = "daemon")]
 #[forbid(unsafe_code)]
+pub mod admin;
+#[cfg(feature = "daemon")]
+#[forbid(unsafe_code)]
 pub mod config;
 #[cfg(feature = "daemon")]
 #[forbid(unsafe_code)]

@@ -16,41 +16,71 @@ pub(super) struct Reload {
     pub hub: Arc<Hub>,
 }
 
+/// What new settings change.
+pub(super) struct Changes {
+    /// In force at once.
+    pub live: Vec<Change>,
+    /// Only a restart can put these into force.
+    pub waiting: Vec<Change>,
+    /// What is odd but no mistake.
+    pub warnings: Vec<String>,
+}
+
 impl Reload {
-    /// Reads everything again. A mistake anywhere leaves all as it was. Returns the changed settings that only a restart
-    /// can put into force.
+    /// Reads everything again. A mistake anywhere leaves all as it was. Returns what changed, and what only a restart can
+    /// put into force.
     ///
     /// # Errors
     /// All mistakes, which are logged as well.
-    pub async fn reload(&mut self) -> Result<Vec<&'static str>, Mistakes> {
-        let inputs = self.source.inputs.clone();
-        let loading = tokio::task::spawn_blocking(move || config::load(&inputs)).await;
-        let loaded = loading.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
-        let mut loaded = loaded.inspect_err(|mistakes| {
+    pub async fn reload(&mut self) -> Result<Changes, Mistakes> {
+        let loaded = self.load().await.inspect_err(|mistakes| {
             for mistake in mistakes.iter() {
                 tracing::error!(name: "gadugi.reload_failed", "{mistake}");
             }
             tracing::error!(name: "gadugi.reload_failed", "reload failed: everything stays as it was");
         })?;
-        self.source.settle(&mut loaded);
         Ok(self.apply(loaded))
     }
 
-    fn apply(&mut self, mut loaded: Loaded) -> Vec<&'static str> {
+    /// Reads everything again, and changes nothing.
+    ///
+    /// # Errors
+    /// All mistakes.
+    pub async fn load(&self) -> Result<Loaded, Mistakes> {
+        let inputs = self.source.inputs.clone();
+        let loading = tokio::task::spawn_blocking(move || config::load(&inputs)).await;
+        let loaded = loading.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
+        loaded.map(|mut loaded| {
+            self.source.settle(&mut loaded);
+            loaded
+        })
+    }
+
+    /// What these settings would change.
+    pub fn changes(&self, loaded: &Loaded) -> Changes {
+        let (waiting, live) = self
+            .loaded
+            .config
+            .difference(&loaded.config)
+            .into_iter()
+            .partition(|change| needs_restart(change.key));
+        Changes { live, waiting, warnings: loaded.warnings.clone() }
+    }
+
+    fn apply(&mut self, mut loaded: Loaded) -> Changes {
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let changes = self.changes(&loaded);
+        let Changes { live, waiting, .. } = &changes;
         let old = &self.loaded.config;
-        let (waiting, live): (Vec<Change>, Vec<Change>) =
-            old.difference(&loaded.config).into_iter().partition(|change| needs_restart(change.key));
-        for Change { key, old, new } in &live {
+        for Change { key, old, new } in live {
             tracing::info!(name: "gadugi.reload", key, old, new, "changed: {key} = {old} → {new}");
         }
-        for Change { key, old, new } in &waiting {
+        for Change { key, old, new } in waiting {
             tracing::warn!(name: "gadugi.reload", key, old, new, "needs a restart: {key} = {old} → {new}");
         }
         keep(&mut loaded.config, old);
         self.put_into_force(&loaded.config);
         self.loaded = loaded;
-        let waiting: Vec<_> = waiting.iter().map(|change| change.key).collect();
         tracing::info!(
             name: "gadugi.reload",
             changed = live.len(),
@@ -59,7 +89,7 @@ impl Reload {
             live.len(),
             waiting.len()
         );
-        waiting
+        changes
     }
 
     fn put_into_force(&self, new: &Config) {
@@ -82,7 +112,8 @@ impl Reload {
 
 /// What is decided before the first client comes.
 fn needs_restart(key: &str) -> bool {
-    matches!(key, "host" | "port" | "threads") || key.starts_with("log.") || key.starts_with("process.")
+    matches!(key, "host" | "port" | "threads")
+        || ["log.", "process.", "admin."].iter().any(|table| key.starts_with(table))
 }
 
 /// Takes over from the old settings what only a restart can change.
@@ -91,6 +122,7 @@ fn keep(new: &mut Config, old: &Config) {
     (new.port, new.threads) = (old.port, old.threads);
     new.log.clone_from(&old.log);
     new.process.clone_from(&old.process);
+    new.admin.clone_from(&old.admin);
 }
 
 #[cfg(test)]
@@ -137,6 +169,10 @@ mod tests {
             umask = "077"
             core_dumps = true
             landlock = false
+            [admin]
+            socket = "/s"
+            socket_mode = "600"
+            socket_group = "g"
         "#;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("c.toml");
