@@ -81,11 +81,15 @@ impl Left {
         self.queued.is_empty() && self.owed.iter().all(|owed| owed.deliveries.is_empty())
     }
 
-    /// Puts what was left before in front.
-    pub fn prepend(&mut self, mut earlier: Self) {
-        earlier.queued.append(&mut self.queued);
-        earlier.owed.append(&mut self.owed);
-        *self = earlier;
+    /// Adds what came late. It had been taken out first, so it is in front of what its subscription was owed besides.
+    pub fn add_late(&mut self, late: Self) {
+        self.queued.splice(0..0, late.queued);
+        for Owed { wanted, deliveries, of } in late.owed {
+            match self.owed.iter_mut().find(|owed| of.is_some() && owed.of == of) {
+                Some(owed) => drop(owed.deliveries.splice(0..0, deliveries)),
+                None => self.owed.push(Owed { wanted, deliveries, of }),
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The end: subscribers get what is queued, highest priority first; what is left at the deadline is recorded; clients
 //! are told and closed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,8 +40,10 @@ pub(super) struct Ending<'a> {
 
 /// What was left when the time was over, and where it is: kept until connections that are still there have ended.
 pub(super) struct Recorded {
+    /// What is in the spool.
     left: Left,
-    spooled: bool,
+    /// `None`: what is left goes to the dead letters.
+    spool: Option<PathBuf>,
 }
 
 impl Ending<'_> {
@@ -59,7 +61,7 @@ impl Ending<'_> {
         let left = self.hub.with(|router| router.take_left());
         let by_priority = left.by_priority();
         let recorded = record(self.hub, self.settings.spool.as_deref(), left, started.elapsed()).await;
-        self.status.left(by_priority, if recorded.spooled { "spool" } else { "dead letters" });
+        self.status.left(by_priority, if recorded.spool.is_some() { "spool" } else { "dead letters" });
         if !hurried {
             self.status.doing("closing connections");
             self.close(spread).await;
@@ -138,7 +140,7 @@ async fn record(hub: &Arc<Hub>, path: Option<&Path>, left: Left, took: Duration)
     let millis = took.as_millis() as u64;
     if left.is_empty() {
         tracing::info!(name: "gadugi.drain", left = 0, millis, "drained in {millis} ms: everything was delivered");
-        return Recorded { left, spooled: path.is_some() };
+        return Recorded { left, spool: path.map(Path::to_owned) };
     }
     let (count, subscribers) = (total(&left), left.subscribers());
     let by_priority = in_words(&left.by_priority());
@@ -148,7 +150,7 @@ async fn record(hub: &Arc<Hub>, path: Option<&Path>, left: Left, took: Duration)
             "drained: {count} events are left for {subscribers} subscribers (priority: {by_priority}) and go to the dead letters"
         );
         bury(hub, left);
-        return Recorded { left: Left::default(), spooled: false };
+        return Recorded { left: Left::default(), spool: None };
     };
     let (left, written) = save(hub, path, left).await;
     match written {
@@ -158,7 +160,7 @@ async fn record(hub: &Arc<Hub>, path: Option<&Path>, left: Left, took: Duration)
                 "drained: {count} events are left for {subscribers} subscribers (priority: {by_priority}), saved in {}",
                 path.display()
             );
-            Recorded { left, spooled: true }
+            Recorded { left, spool: Some(path.to_owned()) }
         }
         Err(error) => {
             tracing::error!(
@@ -167,7 +169,7 @@ async fn record(hub: &Arc<Hub>, path: Option<&Path>, left: Left, took: Duration)
                 path.display()
             );
             bury(hub, left);
-            Recorded { left: Left::default(), spooled: false }
+            Recorded { left: Left::default(), spool: None }
         }
     }
 }
@@ -185,19 +187,24 @@ async fn save(hub: &Arc<Hub>, path: &Path, left: Left) -> (Left, std::io::Result
 impl Recorded {
     /// When there are no connections any more: records what came back from those that ended in the middle of a write,
     /// and says in the log how it all ended.
-    pub fn conclude(mut self, hub: &Hub, path: Option<&Path>) {
+    /// `old` is the file of the last run, of which nothing is left.
+    pub fn conclude(mut self, hub: &Hub, old: Option<&Path>) {
         let late = hub.with(|router| router.take_late());
         let late_count = total(&late);
-        if !late.is_empty() {
-            match path.filter(|_| self.spooled) {
-                Some(path) => {
-                    self.left.prepend(late);
-                    if let Err(error) = spool::write(path, &self.left, now(hub)) {
-                        tracing::error!(%error, "{late_count} events of connections that ended late cannot be saved");
-                    }
+        match &self.spool {
+            Some(path) if !late.is_empty() => {
+                self.left.add_late(late);
+                if let Err(error) = spool::write(path, &self.left, now(hub)) {
+                    tracing::error!(%error, "{late_count} events of connections that ended late cannot be saved");
                 }
-                None => bury(hub, late),
             }
+            _ => bury(hub, late),
+        }
+        let kept = self.spool.as_deref().filter(|_| !self.left.is_empty());
+        if let Some(old) = old.filter(|old| kept != Some(*old))
+            && let Err(error) = spool::remove(old)
+        {
+            tracing::error!(%error, "{} cannot be removed: it will be taken in again", old.display());
         }
         let (delivered, dead) =
             hub.with(|router| (router.stats().delivered, router.dead_letters().count(Reason::Drain)));

@@ -71,24 +71,17 @@ impl Reload {
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let changes = self.changes(&loaded);
         let Changes { live, waiting, .. } = &changes;
-        let old = &self.loaded.config;
-        for Change { key, old, new } in live {
-            tracing::info!(name: "gadugi.reload", key, old, new, "changed: {key} = {old} → {new}");
+        keep(&mut loaded.config, &self.loaded.config);
+        // A level that would hide what follows must not be in force for it, neither the old one nor the new.
+        let told = tracing::enabled!(tracing::Level::INFO);
+        if told {
+            tell(live, waiting);
         }
-        for Change { key, old, new } in waiting {
-            tracing::warn!(name: "gadugi.reload", key, old, new, "needs a restart: {key} = {old} → {new}");
-        }
-        keep(&mut loaded.config, old);
         self.put_into_force(&loaded.config);
+        if !told {
+            tell(live, waiting);
+        }
         self.loaded = loaded;
-        tracing::info!(
-            name: "gadugi.reload",
-            changed = live.len(),
-            waiting = waiting.len(),
-            "reloaded: {} changed, {} waiting for a restart",
-            live.len(),
-            waiting.len()
-        );
         changes
     }
 
@@ -107,6 +100,25 @@ impl Reload {
         {
             tracing::error!(%error, "the log's level could not be changed");
         }
+    }
+}
+
+/// Says in the log what a reload does.
+fn tell(live: &[Change], waiting: &[Change]) {
+    for Change { key, old, new } in live {
+        tracing::info!(name: "gadugi.reload", key, old, new, "changed: {key} = {old} → {new}");
+    }
+    for Change { key, old, new } in waiting {
+        tracing::warn!(name: "gadugi.reload", key, old, new, "needs a restart: {key} = {old} → {new}");
+    }
+    let (changed, waiting) = (live.len(), waiting.len());
+    if changed + waiting == 0 {
+        tracing::info!(name: "gadugi.reload", changed, waiting, "reloaded: nothing is different");
+    } else {
+        tracing::info!(
+            name: "gadugi.reload", changed, waiting,
+            "reloaded: {changed} changed, {waiting} waiting for a restart"
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! Wires the rooms together, runs them, and sees to it that signals and the service manager are answered.
 
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_tokio::Signals;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::daemon::Readiness;
 use super::drain::{self, Ending, Recorded};
@@ -21,9 +23,12 @@ use super::status::Status;
 use super::supervisor::{Say, Supervisor};
 use super::{dump, office, orders, settings, slow, spool, watchdog};
 use crate::admin::Order;
-use crate::config::Loaded;
+use crate::config::{Drain, Loaded};
 use crate::router::Router;
 use crate::server::{Hub, Listener, ServeError, Server};
+
+/// How often it is looked whether everything of the last run is claimed.
+const LOOK_FOR_CLAIMS: Duration = Duration::from_millis(500);
 
 /// All that the start has made ready.
 pub(super) struct Running {
@@ -63,11 +68,7 @@ pub(super) fn run(running: Running, ready: &mut Readiness) -> Result<(), Failure
     // Connections that are still there end here, and put back what they had begun.
     drop(runtime);
     manager.finish();
-    let (recorded, restored) = ended?;
-    recorded.conclude(&hub, path.as_deref());
-    if let (Some(path), Some(damaged)) = (path, restored) {
-        spool::settle(&path, damaged);
-    }
+    ended?.conclude(&hub, path.as_deref());
     Ok(())
 }
 
@@ -78,25 +79,27 @@ fn broken() {
     std::process::exit(Exit::Software as i32);
 }
 
-/// How a run ends: with what was recorded, and whether the spool had damaged lines, if there was one.
-type Ended = (Recorded, Option<bool>);
-
 async fn serve(
     running: Running,
     hub: Arc<Hub>,
     supervisor: Supervisor,
     ready: &mut Readiness,
-) -> Result<Ended, Failure> {
+) -> Result<Recorded, Failure> {
     let Running { loaded, source, log, signals: held, listeners, inherited, admin } = running;
     // Before anything that a signal should end cleanly.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])
         .map_err(|error| Failure::new(Exit::System, format!("cannot watch for signals: {error}")))?;
     held.release()?;
-    let restored = restore(&hub, &loaded)?;
+    restore(&hub, &loaded)?;
     let mut server = Server::start(Arc::clone(&hub), loaded.config.threads)
         .map_err(|error| Failure::new(Exit::System, error.to_string()))?;
     let status = Status::new(Arc::clone(&hub), supervisor.clone(), "starting");
-    let beside = beside(&hub, &supervisor, &status, loaded.config.drain.spool_wait);
+    let beside = beside(&hub, &supervisor, &status);
+    let mut claims = JoinSet::new();
+    let Drain { spool, spool_wait, .. } = loaded.config.drain.clone();
+    if let Some(path) = spool {
+        claims.spawn(await_claims(Arc::clone(&hub), path, spool_wait));
+    }
     announce(&listeners, inherited, &log);
     let (guests, mut ordered) = office::open(admin, &hub, &status, &loaded, &listeners, inherited)?;
     let mut reload = Reload { loaded, source, log, hub: Arc::clone(&hub) };
@@ -112,6 +115,8 @@ async fn serve(
     })?;
     // Whoever asks for something from now on hears that it is too late.
     drop(ordered);
+    // It would take the file that the end writes for the last run's.
+    drop(claims);
     let log = reload.log.clone();
     let ending = Ending {
         hub: &hub,
@@ -127,7 +132,7 @@ async fn serve(
     status.over();
     guests.farewell().await;
     server.finish();
-    Ok((recorded, restored))
+    Ok(recorded)
 }
 
 fn announce(listeners: &[Listener], inherited: bool, log: &LogHandle) {
@@ -139,7 +144,7 @@ fn announce(listeners: &[Listener], inherited: bool, log: &LogHandle) {
 }
 
 /// What runs beside the connections, until it is dropped.
-fn beside(hub: &Arc<Hub>, supervisor: &Supervisor, status: &Arc<Status>, wait: Duration) -> JoinSet<()> {
+fn beside(hub: &Arc<Hub>, supervisor: &Supervisor, status: &Arc<Status>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(slow::report(Arc::clone(hub)));
     if supervisor.is_there() {
@@ -148,18 +153,15 @@ fn beside(hub: &Arc<Hub>, supervisor: &Supervisor, status: &Arc<Status>, wait: D
     if let Some(timeout) = sd_notify::watchdog_enabled() {
         tasks.spawn(watchdog::beat(Arc::clone(hub), supervisor.clone(), timeout));
     }
-    let waiting = hub.with(|router| router.held());
-    if waiting > 0 {
-        let hub = Arc::clone(hub);
-        tasks.spawn(async move {
-            tokio::time::sleep(wait).await;
-            release(&hub);
-        });
-    }
     tasks
 }
 
-fn release(hub: &Hub) {
+/// Waits until all that the last run left is claimed, but not longer than `wait`; then the file is not needed any more.
+async fn await_claims(hub: Arc<Hub>, path: PathBuf, wait: Duration) {
+    let end = Instant::now() + wait;
+    while hub.with(|router| router.held()) > 0 && Instant::now() < end {
+        tokio::time::sleep(LOOK_FOR_CLAIMS).await;
+    }
     let now = hub.now();
     let unclaimed = hub.with(|router| {
         let unclaimed = router.held();
@@ -173,26 +175,25 @@ fn release(hub: &Hub) {
             "{unclaimed} events of the last run were not claimed: each goes to one subscription that it matches"
         );
     }
+    if let Err(error) = spool::remove(&path) {
+        tracing::error!(%error, "drain.spool {} cannot be removed: it will be taken in again", path.display());
+    }
 }
 
-/// Takes in what the last run left. `Some`: there was a file; true: with damaged lines.
-fn restore(hub: &Hub, loaded: &Loaded) -> Result<Option<bool>, Failure> {
-    let Some(path) = &loaded.config.drain.spool else { return Ok(None) };
-    let Some(taken) = spool::take(path, drain::now(hub))? else { return Ok(None) };
+/// Takes in what the last run left.
+fn restore(hub: &Hub, loaded: &Loaded) -> Result<(), Failure> {
+    let Some(path) = &loaded.config.drain.spool else { return Ok(()) };
+    let Some(taken) = spool::take(path, drain::now(hub))? else { return Ok(()) };
     for (line, why) in &taken.damaged {
         tracing::error!("{}:{line}: damaged, and skipped: {why}", path.display());
     }
-    let events: u64 = taken.left.by_priority().iter().sum();
-    let copy = spool::aside(path);
-    tracing::info!(
-        events,
-        damaged = taken.damaged.len(),
-        "{events} events of the last run taken in from {}; a copy stays in {}",
-        path.display(),
-        copy.display()
-    );
+    let (events, damaged) = (taken.left.by_priority().iter().sum::<u64>(), taken.damaged.len());
+    tracing::info!(events, damaged, "{events} events of the last run taken in from {}", path.display());
+    if damaged > 0 {
+        tracing::warn!("{damaged} damaged lines: a copy of the file is {}", spool::damaged(path).display());
+    }
     hub.with(|router| router.restore(taken.left));
-    Ok(Some(!taken.damaged.is_empty()))
+    Ok(())
 }
 
 /// Answers signals and follows orders until one of them means the end.

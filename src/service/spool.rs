@@ -63,11 +63,12 @@ pub(super) fn write(path: &Path, left: &Left, now: Now) -> io::Result<()> {
     sync_directory(path)
 }
 
-/// Takes the file back in, and sets it aside under another name until [`settle`]: it is not to be taken in twice, and
-/// if the router breaks down before all is delivered, the operator still has it. `None`: there is none.
+/// Reads the file. It stays until [`remove`] or the next [`write`]: if the router breaks down before somebody has
+/// claimed what is in it, the next start finds it again. Of a damaged one a copy is kept for the operator.
+/// `None`: there is none.
 ///
 /// # Errors
-/// It is there and cannot be read or set aside. It would be overwritten at the end, so the router must not start.
+/// It is there and cannot be read. It would be overwritten at the end, so the router must not start.
 pub(super) fn take(path: &Path, now: Now) -> Result<Option<Taken>, Failure> {
     let failed = |error: io::Error| {
         let advice = "mend its permissions, or move it away to start without what the last run left";
@@ -82,21 +83,26 @@ pub(super) fn take(path: &Path, now: Now) -> Result<Option<Taken>, Failure> {
         Err(error) => return Err(failed(error)),
     };
     let taken = read(file, now).map_err(failed)?;
-    fs::rename(path, aside(path)).and_then(|()| sync_directory(path)).map_err(failed)?;
+    if !taken.damaged.is_empty() {
+        fs::copy(path, damaged(path)).map_err(failed)?;
+    }
     Ok(Some(taken))
 }
 
-/// The router has ended well, and what came from the file is delivered or accounted for: the copy is not needed any more.
-/// One with damaged lines stays.
-pub(super) fn settle(path: &Path, damaged: bool) {
-    if !damaged && let Err(error) = remove(&aside(path)) {
-        tracing::warn!(%error, "the copy of what the last run had left could not be removed");
-    }
+/// Where the copy of a damaged file is.
+pub(super) fn damaged(path: &Path) -> PathBuf {
+    beside(path, "damaged")
 }
 
-/// Where the file goes when it was taken in.
-pub(super) fn aside(path: &Path) -> PathBuf {
-    beside(path, "restored")
+/// Nothing is left: there is to be no file.
+///
+/// # Errors
+/// What the system said.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn read(file: File, now: Now) -> io::Result<Taken> {
@@ -129,13 +135,6 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.push(".");
     name.push(ending);
     name.into()
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 /// A new name is safe only when the directory is (fsync(2)).

@@ -4,31 +4,34 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-MESSAGE = "drained"
-
-
 class Result(NamedTuple):
     """How a drain ended: what was not delivered, by priority, and for how many subscribers."""
 
     left: Counter
     subscribers: int
-    spooled: int
+    spooled: Counter
+    dead: Counter
 
 
 def drain_result(log: str) -> Result:
-    """Reads the record of the drain's result from a log in JSON. The only place that knows its names."""
+    """Reads the records of the drain's result from a log in JSON. The only place that knows their names."""
     records = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    fields = [record.get("fields", record) for record in records]
-    found = [each for each in fields if each.get("message", "").startswith(MESSAGE)]
-    assert found, f"no record of a drain's result in {records[-5:]}"
-    last = found[-1]
-    by_priority = last["by_priority"]
-    if isinstance(by_priority, str):
-        by_priority = json.loads(by_priority)
-    if isinstance(by_priority, list):
-        by_priority = {priority: count for priority, count in enumerate(by_priority, 1)}
-    left = Counter({int(priority): count for priority, count in by_priority.items() if count})
-    return Result(left, last["subscribers"], last.get("spooled", 0))
+
+    def last(message: str) -> dict:
+        found = [record for record in records if record.get("message", "").startswith(message)]
+        assert found, f"no record {message!r} in {records[-5:]}"
+        return found[-1]
+
+    drained, stopped = last("drained"), last("stopped")
+    spooled, dead = by_priority(stopped["spooled"]), by_priority(stopped["dead"])
+    assert stopped["late"] or by_priority(drained.get("by_priority", "")) == spooled + dead
+    return Result(spooled + dead, drained.get("subscribers", 0), spooled, dead)
+
+
+def by_priority(text: str) -> Counter:
+    """`10:3 5:12` as a count for each priority."""
+    pairs = (pair.split(":") for pair in text.split())
+    return Counter({int(priority): int(count) for priority, count in pairs})
 
 
 def spooled(spool: Path) -> list[dict]:

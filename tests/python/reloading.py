@@ -46,6 +46,10 @@ class Log:
         self.router = router
         self.begin = len(router.log())
 
+    def from_the_start(self) -> "Log":
+        self.begin = 0
+        return self
+
     def text(self) -> str:
         return self.router.log()[self.begin:]
 

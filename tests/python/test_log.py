@@ -57,7 +57,7 @@ async def test_a_file_has_all_lines_and_no_colours(start, tmp_path):
     await until(lambda: file.exists() and complete_lines(file), "a line in the file")
     await asyncio.to_thread(router.stop)
     lines = complete_lines(file)
-    assert "listening on" in lines[0] and "stopped" in lines[-1]
+    assert any("listening on" in line for line in lines) and "stopped" in lines[-1]
     assert "\x1b" not in file.read_text() and router.log() == ""
     assert file.stat().st_mode & 0o777 == 0o640 and file.parent.stat().st_mode & 0o777 == 0o750
 

@@ -46,10 +46,11 @@ async def test_start_stop_and_drain_have_ids(start, journal):
     router = start_with(journal, start, log__target="journald")
     started = await record_of(journal, "listening on")
     await asyncio.to_thread(router.stop)
-    stopping, stopped = await record_of(journal, "SIGTERM"), await record_of(journal, "stopped")
+    ends = [await record_of(journal, words) for words in ("SIGTERM", "drained", "stopped")]
     ids = message_ids()
-    assert [record["MESSAGE_ID"] for record in (started, stopping, stopped)] == [ids["start"], ids["stop"], ids["drain"]]
-    assert {record["PRIORITY"] for record in (started, stopping, stopped)} == {PRIORITIES["INFO"]}
+    expected = [ids["start"], ids["stop"], ids["drain"], ids["stop"]]
+    assert [record["MESSAGE_ID"] for record in (started, *ends)] == expected
+    assert {record["PRIORITY"] for record in (started, *ends)} == {PRIORITIES["INFO"]}
 
 
 async def test_a_refused_client_has_an_id_and_a_reason(start, journal):

@@ -182,7 +182,7 @@ async def test_the_time_to_drain_changes(start):
         slow = await stalled_subscriber(router, "t")
         await publish_in_order(router, [numbered("t", 5, number) for number in range(5000)], receipt="dispatched")
         log = await reload.to('[drain]\ntimeout = "300ms"\n')
-        await log.says(r"\bdrain\.timeout\b", "60s", "300ms")
+        await log.says(r"\bdrain\.timeout\b", "1m", "300ms")
         await asyncio.to_thread(router.stop)
         slow.vanish()
 
@@ -242,4 +242,4 @@ async def test_what_only_a_restart_can_change_is_named_and_the_rest_is_applied(s
 async def test_a_file_that_changes_nothing_says_that_nothing_changed(start):
     async with Reloading(start, "max_clients = 5\n") as reload:
         log = await reload.to("# As it was.\nmax_clients = 5\n")
-        await log.says("(?i)(nothing|no change)")
+        await log.says("nothing is different")
