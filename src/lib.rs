@@ -6,9 +6,15 @@
 #[forbid(unsafe_code)]
 pub mod protocol;
 
-#[cfg(feature = "daemon")]
+#[cfg(any(feature = "daemon", feature = "ctl"))]
+#[forbid(unsafe_code)]
+pub mod admin;
+#[cfg(any(feature = "daemon", feature = "ctl"))]
 #[forbid(unsafe_code)]
 pub mod config;
+#[cfg(feature = "ctl")]
+#[forbid(unsafe_code)]
+pub mod ctl;
 #[cfg(feature = "daemon")]
 #[forbid(unsafe_code)]
 pub mod router;

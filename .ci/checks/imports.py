@@ -21,14 +21,16 @@ ROOMS = {
     "config": ("protocol",),
     "router": ("protocol",),
     "server": ("protocol", "router"),
-    "service": ("protocol", "config", "router", "server"),
+    "admin": ("protocol", "config", "router", "server"),
+    "service": ("protocol", "config", "router", "server", "admin"),
+    "ctl": ("protocol", "config", "admin"),
 }
 
 # What the tests of all rooms share; the compiler keeps it out of everything else.
 FOR_TESTS = ("testing",)
 
 # What a program in `src/bin/` may use of the library.
-PROGRAMS_MAY_USE = ("service",)
+PROGRAMS_MAY_USE = ("service", "ctl")
 
 # Rooms that are tested whole in memory: no socket, file, clock, randomness or operating system.
 PURE = ("protocol", "router", "testing")

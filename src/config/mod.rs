@@ -7,6 +7,7 @@
 mod difference;
 mod load;
 mod mistake;
+pub mod place;
 mod print;
 mod rules;
 mod schema;
@@ -19,7 +20,9 @@ pub use load::{Inputs, Loaded, load};
 pub use mistake::{Cause, Mistake, Mistakes, Origin};
 pub use print::example;
 pub use schema::Setting;
-pub use settings::{Config, Drain, Limits, Log, LogFormat, LogTarget, Process, SETTINGS, SlowConsumer};
+pub use settings::{
+    Admin, Config, Drain, Limits, Log, LogFormat, LogTarget, Process, SETTINGS, SlowConsumer,
+};
 
 /// Read when no other file is named, if it exists.
 pub const STANDARD_FILE: &str = "/etc/gadugi-router/config.toml";

@@ -33,6 +33,8 @@ pub enum Close {
     SlowConsumer,
     /// The router ends.
     GoingAway,
+    /// Somebody who may do so wants it closed.
+    Kicked,
 }
 
 /// Something that a client is told besides events.
@@ -87,6 +89,12 @@ pub(super) struct Client {
     pub idle: bool,
     pub close: Option<Close>,
     pub name: Option<Box<ClientName>>,
+    /// What it said it is.
+    pub software: Option<Box<str>>,
+    /// When it was named.
+    pub since: Millis,
+    /// Deliveries that it took and wrote.
+    pub delivered: u64,
     /// Deliveries that were shed because it is slow, and how many of them are reported.
     pub shed: u64,
     pub shed_reported: u64,
@@ -106,6 +114,9 @@ impl Client {
             idle: false,
             close: None,
             name: None,
+            software: None,
+            since: 0,
+            delivered: 0,
             shed: 0,
             shed_reported: 0,
         }

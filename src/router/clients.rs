@@ -53,10 +53,18 @@ impl Router {
         }
     }
 
-    /// What to call a client in reports.
-    pub fn name(&mut self, key: ClientKey, name: ClientName) {
+    /// What to call a client in reports, and since when.
+    pub fn name(&mut self, key: ClientKey, name: ClientName, now: Millis) {
         if let Some(client) = self.client(key) {
             client.name = Some(Box::new(name));
+            client.since = now;
+        }
+    }
+
+    /// What a client says it is, for reports.
+    pub fn software(&mut self, key: ClientKey, software: &str) {
+        if let Some(client) = self.client(key) {
+            client.software = Some(software.into());
         }
     }
 

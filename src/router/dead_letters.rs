@@ -101,6 +101,24 @@ impl DeadLetters {
         }
     }
 
+    /// Takes out those of one event, or all. They stay counted.
+    pub fn take(&mut self, id: Option<&str>) -> Vec<DeadLetter> {
+        let wanted = |letter: &DeadLetter| id.is_none_or(|id| letter.event.id() == id);
+        let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.kept).into_iter().partition(wanted);
+        self.kept = kept.into();
+        self.bytes -= taken.iter().map(|letter| letter.event.size()).sum::<usize>();
+        taken
+    }
+
+    /// Takes back what was taken out, as the oldest.
+    pub(super) fn put_back(&mut self, letters: Vec<DeadLetter>) {
+        for letter in letters.into_iter().rev() {
+            self.bytes += letter.event.size();
+            self.kept.push_front(letter);
+        }
+        self.trim();
+    }
+
     /// The ones that are kept, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &DeadLetter> + ExactSizeIterator {
         self.kept.iter()

@@ -80,7 +80,9 @@ impl Router {
         }
         let Self { clients, subscriptions, dead, stats, .. } = self;
         let client = &mut clients[key.index as usize];
-        stats.delivered += client.outbox.settle() as u64;
+        let written = client.outbox.settle() as u64;
+        stats.delivered += written;
+        client.delivered += written;
         let mut bytes = 0;
         while turn.deliveries.len() < budget.events && bytes < budget.bytes {
             let Some(waiting) = client.outbox.take() else { break };

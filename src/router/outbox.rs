@@ -69,6 +69,11 @@ impl Outbox {
         self.levels.len()
     }
 
+    /// How many wait in each level, lowest first, without those being written.
+    pub fn depth(&self) -> [usize; Priority::LEVELS] {
+        self.levels.depth()
+    }
+
     /// What waits, in the order in which it would be taken, without what is being written.
     pub fn iter(&self) -> impl Iterator<Item = &Waiting> {
         self.levels.iter()

@@ -167,7 +167,8 @@ impl Router {
         refused: &mut Refusals,
     ) {
         let Self { clients, subscriptions, dead, settings, wakers, stats, .. } = self;
-        let Some(subscription) = subscriptions.get(key.0 as usize) else { return };
+        let Some(subscription) = subscriptions.get_mut(key.0 as usize) else { return };
+        subscription.matched += 1;
         let owner = subscription.client;
         let Some(client) = clients.get_mut(owner.index as usize) else { return };
         let waiting =

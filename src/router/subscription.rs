@@ -63,6 +63,8 @@ pub(super) struct Subscription {
     /// The last event that its group gave it.
     pub chosen: u64,
     pub gap: Option<Box<Gap>>,
+    /// Events that were for it.
+    pub matched: u64,
 }
 
 impl Subscription {
@@ -75,7 +77,7 @@ impl Subscription {
             targets: wanted.targets.map(names),
         };
         let patterns = wanted.topics.into();
-        Self { id, number, client, patterns, filter, group, seen: 0, chosen: 0, gap: None }
+        Self { id, number, client, patterns, filter, group, seen: 0, chosen: 0, gap: None, matched: 0 }
     }
 
     /// What it asks for, as a client would write it; lists in no order.

@@ -2,6 +2,7 @@
 
 mod clients;
 mod groups;
+mod inspecting;
 mod leftovers;
 mod lifecycle;
 mod matching;

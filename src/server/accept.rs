@@ -162,7 +162,8 @@ async fn let_in(
         Ok(key) => {
             let rate = Rate::new(settings.publish_rate, settings.publish_burst, hub.now());
             let id = Uuid::new_v4();
-            hub.with(|router| router.name(key, ClientName { id, remote: peer.to_string().into() }));
+            let name = ClientName { id, remote: peer.to_string().into() };
+            hub.with(|router| router.name(key, name, hub.now()));
             Some(Connection::new(hub, socket, Dialogue::new(key, id, rate), early))
         }
         Err(refusal) => {

@@ -264,6 +264,9 @@ impl Dialogue {
         self.hello = true;
         self.lean = hello.lean;
         router.hello(self.key);
+        if let Some(software) = &hello.client {
+            router.software(self.key, software);
+        }
         tracing::debug!(client_id = %self.client_id, software = hello.client.as_deref().unwrap_or(""), "hello");
         send(&Reply::Hello, request_id, out);
     }

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixListener;
 
 use nix::sys::socket::{SockType, getsockopt, sockopt};
 use socket2::{SockRef, Socket};
@@ -19,8 +20,8 @@ const ADMIN: &str = "admin";
 pub(super) struct Inherited {
     /// For WebSocket clients.
     pub listeners: Vec<Listener>,
-    /// Known, but of no use to this version. Kept open: who knocks there waits rather than being refused.
-    pub kept: Vec<OwnedFd>,
+    /// For the control program.
+    pub admin: Vec<UnixListener>,
 }
 
 /// Looks at what [`super::os::inherited`] has taken.
@@ -33,10 +34,16 @@ pub(super) fn examine(taken: io::Result<Vec<(OwnedFd, String)>>) -> Result<Inher
         let advice = "look at LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES, or start without them";
         Failure::new(Exit::Unavailable, format!("the sockets handed over cannot be used: {error} ({advice})"))
     })?;
-    let mut inherited = Inherited { listeners: Vec::new(), kept: Vec::new() };
+    let mut inherited = Inherited { listeners: Vec::new(), admin: Vec::new() };
     for (descriptor, name) in taken {
         match name.as_str() {
-            ADMIN => inherited.kept.push(descriptor),
+            ADMIN => match listener(descriptor, &name)? {
+                Listener::Unix(listener) => inherited.admin.push(listener),
+                Listener::Tcp(_) => {
+                    let text = "a socket was handed over as \"admin\" that is not a Unix socket (ListenStream=/run/…)";
+                    return Err(Failure::new(Exit::Unavailable, text));
+                }
+            },
             // systemd's name for a socket unit without FileDescriptorName= is the unit's own.
             WS | "" | "unknown" => inherited.listeners.push(listener(descriptor, &name)?),
             unit if unit.ends_with(".socket") => inherited.listeners.push(listener(descriptor, &name)?),
@@ -91,7 +98,6 @@ fn prepare(descriptor: &OwnedFd) -> io::Result<()> {
 mod tests {
     use std::fs::File;
     use std::net::{TcpListener, UdpSocket};
-    use std::os::unix::net::UnixListener;
 
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
@@ -127,9 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn one_for_the_administration_is_kept_open() {
-        let inherited = examine_one(TcpListener::bind("127.0.0.1:0").unwrap(), "admin").unwrap();
-        assert_eq!((inherited.listeners.len(), inherited.kept.len()), (0, 1));
+    fn one_for_the_administration_is_a_unix_socket() {
+        let directory = tempfile::tempdir().unwrap();
+        let unix = UnixListener::bind(directory.path().join("s")).unwrap();
+        let inherited = examine_one(unix, "admin").unwrap();
+        assert_eq!((inherited.listeners.len(), inherited.admin.len()), (0, 1));
+        let tcp = refused(TcpListener::bind("127.0.0.1:0").unwrap(), "admin");
+        assert!(tcp.contains("not a Unix socket"), "{tcp}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use daemonize::{Daemonize, Outcome};
 
 use super::exit::{Exit, Failure};
-use super::run_dir::{Environment, variable};
+use crate::config::place::{Environment, variable};
 
 /// What the child writes when it is ready; a failure's code is another byte, and its message follows.
 const READY: u8 = Exit::Fine as u8;

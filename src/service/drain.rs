@@ -61,7 +61,9 @@ impl Ending<'_> {
         self.status.doing("draining");
         let hurried = self.deliver(deadline, spread).await;
         let left = self.hub.with(|router| router.take_left());
+        let by_priority = left.by_priority();
         let recorded = record(self.hub, self.settings.spool.as_deref(), left, started.elapsed()).await;
+        self.status.left(by_priority, if recorded.spool.is_some() { "spool" } else { "dead letters" });
         if !hurried {
             self.status.doing("closing connections");
             self.close(spread).await;

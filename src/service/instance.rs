@@ -7,18 +7,20 @@ use nix::unistd::{Uid, chown};
 use super::exit::{Exit, Failure};
 use super::pid_file::PidFile;
 use super::privileges::Account;
-use super::run_dir::{Place, RunDir};
+use super::run_dir::RunDir;
 use super::source::Source;
+use crate::admin::Placed;
 use crate::config::Process;
-
-const PID_FILE: &str = "gadugi-router.pid";
+use crate::config::place::{PID_FILE, Place};
 
 /// What marks this process as the router of its place. The fields' order is that of taking them away.
 #[derive(Debug)]
 pub(super) struct Instance {
+    /// The admin socket's file, once it is made.
+    pub socket: Option<Placed>,
     /// None: somebody else is the router of the default place, or there is no such place.
     pub pid_file: Option<PidFile>,
-    /// None: the PID file is elsewhere, and nothing else is to be put there.
+    /// None: the PID file is elsewhere and nothing else was put there, or somebody else is the router of the place.
     pub run_dir: Option<RunDir>,
 }
 
@@ -29,13 +31,13 @@ impl Instance {
     /// # Errors
     /// The place is needed and cannot be had.
     pub fn claim(process: &Process, source: &Source, daemon: bool, uid: Uid) -> Result<Self, Failure> {
-        let mut place = Place::choose(&source.inputs.environment, uid);
+        let mut place = Place::choose(&source.inputs.environment, uid.as_raw());
         place.path = source.absolute(&place.path);
         let needed = daemon || place.asked || process.pid_file.is_some();
         match Self::take(process.pid_file.clone(), place, uid) {
             Err(failure) if !needed => {
                 tracing::warn!("{}; running without a PID file", failure.message);
-                Ok(Self { pid_file: None, run_dir: None })
+                Ok(Self { socket: None, pid_file: None, run_dir: None })
             }
             done => done,
         }
@@ -43,11 +45,26 @@ impl Instance {
 
     fn take(pid_file: Option<PathBuf>, place: Place, uid: Uid) -> Result<Self, Failure> {
         if let Some(path) = pid_file {
-            return Ok(Self { pid_file: Some(PidFile::take(&path)?), run_dir: None });
+            return Ok(Self { socket: None, pid_file: Some(PidFile::take(&path)?), run_dir: None });
         }
-        let run_dir = place.open(uid)?;
+        let run_dir = RunDir::open(place, uid)?;
         let pid_file = PidFile::take(&run_dir.path().join(PID_FILE))?;
-        Ok(Self { pid_file: Some(pid_file), run_dir: Some(run_dir) })
+        Ok(Self { socket: None, pid_file: Some(pid_file), run_dir: Some(run_dir) })
+    }
+
+    /// Opens the directory, where the PID file alone did not need it.
+    ///
+    /// # Errors
+    /// It cannot be had, or is another router's.
+    pub fn take_run_dir(&mut self, place: Place) -> Result<(), Failure> {
+        if self.pid_file.is_none() {
+            return Err(Failure::new(
+                Exit::CannotCreate,
+                "its place is another router's, or is not to be had",
+            ));
+        }
+        self.run_dir = Some(RunDir::open(place, Uid::effective())?);
+        Ok(())
     }
 
     /// Lets this account remove at the end what root has made. A directory that was there before stays whose it is.

@@ -20,6 +20,10 @@ mod instance;
 mod limits;
 #[forbid(unsafe_code)]
 pub mod logging;
+#[forbid(unsafe_code)]
+mod office;
+#[forbid(unsafe_code)]
+mod orders;
 mod os;
 #[forbid(unsafe_code)]
 mod pid_file;

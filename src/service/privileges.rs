@@ -31,7 +31,10 @@ impl Account {
         }
         let account = match user {
             Some(user) => Self::of(user, group.as_deref())?,
-            None => Self { gid: named_group(group.as_deref())?.unwrap_or(getegid()), ..Self::current()? },
+            None => Self {
+                gid: named_group(group.as_deref(), "process.group")?.unwrap_or(getegid()),
+                ..Self::current()?
+            },
         };
         if account.uid == geteuid() && account.gid == getegid() {
             return Ok(None);
@@ -54,7 +57,7 @@ impl Account {
             Some(uid) => User::from_uid(uid),
             None => User::from_name(user),
         };
-        let group = named_group(group)?;
+        let group = named_group(group, "process.group")?;
         match (found, number) {
             (Ok(Some(found)), _) => {
                 // A name from the system's own list has no NUL in it.
@@ -133,14 +136,18 @@ impl Account {
     }
 }
 
-fn named_group(group: Option<&str>) -> Result<Option<Gid>, Failure> {
+/// The group of this name or number.
+///
+/// # Errors
+/// There is none, or the system cannot say.
+pub(super) fn named_group(group: Option<&str>, setting: &str) -> Result<Option<Gid>, Failure> {
     let Some(group) = group else { return Ok(None) };
     if let Ok(number) = group.parse() {
         return Ok(Some(Gid::from_raw(number)));
     }
     match Group::from_name(group) {
         Ok(Some(found)) => Ok(Some(found.gid)),
-        Ok(None) => Err(unknown("group", group, "create it, or set another process.group")),
+        Ok(None) => Err(unknown("group", group, &format!("create it, or set another {setting}"))),
         Err(error) => Err(not_asked(group, error)),
     }
 }

@@ -16,43 +16,73 @@ pub(super) struct Reload {
     pub hub: Arc<Hub>,
 }
 
+/// What new settings change.
+pub(super) struct Changes {
+    /// In force at once.
+    pub live: Vec<Change>,
+    /// Only a restart can put these into force.
+    pub waiting: Vec<Change>,
+    /// What is odd but no mistake.
+    pub warnings: Vec<String>,
+}
+
 impl Reload {
-    /// Reads everything again. A mistake anywhere leaves all as it was. Returns the changed settings that only a restart
-    /// can put into force.
+    /// Reads everything again. A mistake anywhere leaves all as it was. Returns what changed, and what only a restart can
+    /// put into force.
     ///
     /// # Errors
     /// All mistakes, which are logged as well.
-    pub async fn reload(&mut self) -> Result<Vec<&'static str>, Mistakes> {
-        let inputs = self.source.inputs.clone();
-        let loading = tokio::task::spawn_blocking(move || config::load(&inputs)).await;
-        let loaded = loading.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
-        let mut loaded = loaded.inspect_err(|mistakes| {
+    pub async fn reload(&mut self) -> Result<Changes, Mistakes> {
+        let loaded = self.load().await.inspect_err(|mistakes| {
             for mistake in mistakes.iter() {
                 tracing::error!(name: "gadugi.reload_failed", "{mistake}");
             }
             tracing::error!(name: "gadugi.reload_failed", "reload failed: everything stays as it was");
         })?;
-        self.source.settle(&mut loaded);
         Ok(self.apply(loaded))
     }
 
-    fn apply(&mut self, mut loaded: Loaded) -> Vec<&'static str> {
+    /// Reads everything again, and changes nothing.
+    ///
+    /// # Errors
+    /// All mistakes.
+    pub async fn load(&self) -> Result<Loaded, Mistakes> {
+        let inputs = self.source.inputs.clone();
+        let loading = tokio::task::spawn_blocking(move || config::load(&inputs)).await;
+        let loaded = loading.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
+        loaded.map(|mut loaded| {
+            self.source.settle(&mut loaded);
+            loaded
+        })
+    }
+
+    /// What these settings would change.
+    pub fn changes(&self, loaded: &Loaded) -> Changes {
+        let (waiting, live) = self
+            .loaded
+            .config
+            .difference(&loaded.config)
+            .into_iter()
+            .partition(|change| needs_restart(change.key));
+        Changes { live, waiting, warnings: loaded.warnings.clone() }
+    }
+
+    fn apply(&mut self, mut loaded: Loaded) -> Changes {
         loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        let old = &self.loaded.config;
-        let (waiting, live): (Vec<Change>, Vec<Change>) =
-            old.difference(&loaded.config).into_iter().partition(|change| needs_restart(change.key));
-        keep(&mut loaded.config, old);
+        let changes = self.changes(&loaded);
+        let Changes { live, waiting, .. } = &changes;
+        keep(&mut loaded.config, &self.loaded.config);
         // A level that would hide what follows must not be in force for it, neither the old one nor the new.
         let told = tracing::enabled!(tracing::Level::INFO);
         if told {
-            tell(&live, &waiting);
+            tell(live, waiting);
         }
         self.put_into_force(&loaded.config);
         if !told {
-            tell(&live, &waiting);
+            tell(live, waiting);
         }
         self.loaded = loaded;
-        waiting.iter().map(|change| change.key).collect()
+        changes
     }
 
     fn put_into_force(&self, new: &Config) {
@@ -95,8 +125,7 @@ fn tell(live: &[Change], waiting: &[Change]) {
 /// What is decided before the first client comes. Of the spool, Landlock has to know.
 fn needs_restart(key: &str) -> bool {
     matches!(key, "host" | "port" | "threads" | "drain.spool" | "drain.spool_wait")
-        || key.starts_with("log.")
-        || key.starts_with("process.")
+        || ["log.", "process.", "admin."].iter().any(|table| key.starts_with(table))
 }
 
 /// Takes over from the old settings what only a restart can change.
@@ -107,6 +136,7 @@ fn keep(new: &mut Config, old: &Config) {
     new.drain.spool_wait = old.drain.spool_wait;
     new.log.clone_from(&old.log);
     new.process.clone_from(&old.process);
+    new.admin.clone_from(&old.admin);
 }
 
 #[cfg(test)]
@@ -153,6 +183,10 @@ mod tests {
             umask = "077"
             core_dumps = true
             landlock = false
+            [admin]
+            socket = "/s"
+            socket_mode = "600"
+            socket_group = "g"
         "#;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("c.toml");

@@ -1,5 +1,6 @@
 //! Wires the rooms together, runs them, and sees to it that signals and the service manager are answered.
 
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_tokio::Signals;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -19,7 +21,8 @@ use super::reload::Reload;
 use super::source::Source;
 use super::status::Status;
 use super::supervisor::{Say, Supervisor};
-use super::{dump, settings, slow, spool, watchdog};
+use super::{dump, office, orders, settings, slow, spool, watchdog};
+use crate::admin::Order;
 use crate::config::{Drain, Loaded};
 use crate::router::Router;
 use crate::server::{Hub, Listener, ServeError, Server};
@@ -41,6 +44,8 @@ pub(super) struct Running {
     pub listeners: Vec<Listener>,
     /// They were handed over: they are the service manager's, and `host` and `port` mean nothing.
     pub inherited: bool,
+    /// The admin socket.
+    pub admin: Vec<UnixListener>,
 }
 
 /// Runs the router until SIGTERM or SIGINT, and what it then has to do.
@@ -80,7 +85,7 @@ async fn serve(
     supervisor: Supervisor,
     ready: &mut Readiness,
 ) -> Result<Recorded, Failure> {
-    let Running { loaded, source, log, signals: held, listeners, inherited } = running;
+    let Running { loaded, source, log, signals: held, listeners, inherited, admin } = running;
     // Before anything that a signal should end cleanly.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])
         .map_err(|error| Failure::new(Exit::System, format!("cannot watch for signals: {error}")))?;
@@ -96,17 +101,20 @@ async fn serve(
         claims.spawn(await_claims(Arc::clone(&hub), path, spool_wait));
     }
     announce(&listeners, inherited, &log);
+    let (guests, mut ordered) = office::open(admin, &hub, &status, &loaded, &listeners, inherited)?;
     let mut reload = Reload { loaded, source, log, hub: Arc::clone(&hub) };
     // The kernel takes connections since the listeners are bound, and those are served in a moment.
     status.doing("running");
     ready.ready();
     supervisor.say(Say::Ready);
-    let steering = steer(&mut signals, &mut reload, &supervisor, &status);
+    let steering = steer(&mut signals, &mut ordered, &mut reload, &supervisor, &status);
     server.accept(listeners, steering).await.map_err(|error| {
         let code = if matches!(error, ServeError::Dispatcher(_)) { Exit::Software } else { Exit::System };
         tracing::error!(name: "gadugi.internal_error", "{error}: ending");
         Failure::new(code, error.to_string())
     })?;
+    // Whoever asks for something from now on hears that it is too late.
+    drop(ordered);
     // It would take the file that the end writes for the last run's.
     drop(claims);
     let log = reload.log.clone();
@@ -121,6 +129,8 @@ async fn serve(
     };
     let recorded = ending.run().await;
     drop(beside);
+    status.over();
+    guests.farewell().await;
     server.finish();
     Ok(recorded)
 }
@@ -186,34 +196,36 @@ fn restore(hub: &Hub, loaded: &Loaded) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Answers signals until one of them means the end.
-async fn steer(signals: &mut Signals, reload: &mut Reload, supervisor: &Supervisor, status: &Status) {
-    while let Some(signal) = signals.next().await {
+/// Answers signals and follows orders until one of them means the end.
+async fn steer(
+    signals: &mut Signals,
+    ordered: &mut mpsc::Receiver<Order>,
+    reload: &mut Reload,
+    supervisor: &Supervisor,
+    status: &Status,
+) {
+    loop {
+        let signal = tokio::select! {
+            signal = signals.next() => signal,
+            Some(order) = ordered.recv() => {
+                if orders::follow(order, reload, supervisor, status).await {
+                    return;
+                }
+                continue;
+            }
+        };
         match signal {
-            SIGTERM | SIGINT => {
+            Some(signal @ (SIGTERM | SIGINT)) => {
                 let name = if signal == SIGTERM { "SIGTERM" } else { "SIGINT" };
                 tracing::info!(name: "gadugi.stop", "{name}: stopping");
                 return;
             }
-            SIGHUP => renew(reload, supervisor, status).await,
-            other => report(other, &reload.log, &reload.hub),
+            // How it went is in the log.
+            Some(SIGHUP) => drop(orders::renew(reload, supervisor, status).await),
+            Some(other) => report(other, &reload.log, &reload.hub),
+            None => return,
         }
     }
-}
-
-/// SIGHUP: the settings are read again, and the service manager hears when and how that ended.
-async fn renew(reload: &mut Reload, supervisor: &Supervisor, status: &Status) {
-    supervisor.say(Say::Reloading);
-    let problem = match reload.reload().await {
-        Ok(waiting) if waiting.is_empty() => None,
-        Ok(waiting) => Some(format!("a restart is needed for {}", waiting.join(", "))),
-        Err(mistakes) => {
-            let first = mistakes.iter().next().map(ToString::to_string).unwrap_or_default();
-            Some(format!("the last reload failed: {first}"))
-        }
-    };
-    status.problem(problem);
-    supervisor.say(Say::Ready);
 }
 
 /// What a signal asks for that changes nothing.

@@ -30,8 +30,13 @@ impl Source {
     /// Makes the paths in what was loaded absolute.
     pub fn settle(&self, loaded: &mut Loaded) {
         let config = &mut loaded.config;
-        let paths =
-            [&mut loaded.file, &mut config.process.pid_file, &mut config.log.file, &mut config.drain.spool];
+        let paths = [
+            &mut loaded.file,
+            &mut config.process.pid_file,
+            &mut config.log.file,
+            &mut config.drain.spool,
+            &mut config.admin.socket,
+        ];
         for path in paths.into_iter().flatten() {
             *path = self.absolute(path);
         }
@@ -56,7 +61,7 @@ mod tests {
     #[test]
     fn relative_paths_count_from_where_the_router_was_started() {
         let directory = tempfile::tempdir().unwrap();
-        let text = "[process]\npid_file = 'a.pid'\n[log]\nfile = './b.log'\n[drain]\nspool = '/c'\n";
+        let text = "[process]\npid_file = 'a.pid'\n[log]\nfile = './b.log'\n[drain]\nspool = '/c'\n[admin]\nsocket = 's'\n";
         std::fs::write(directory.path().join("c.toml"), text).unwrap();
         let inputs = Inputs { file: Some("./c.toml".into()), ..Inputs::default() };
         let source = Source::below(directory.path().to_owned(), inputs);
@@ -66,6 +71,7 @@ mod tests {
         assert_eq!(loaded.file, at("c.toml"));
         assert_eq!(loaded.config.process.pid_file, at("a.pid"));
         assert_eq!(loaded.config.log.file, at("b.log"));
+        assert_eq!(loaded.config.admin.socket, at("s"));
         assert_eq!(loaded.config.drain.spool, Some("/c".into()));
     }
 }

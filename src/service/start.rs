@@ -50,8 +50,10 @@ fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -
     let plan = logging::Plan { settings: &config.log, daemon, default_directory: &logs, owner };
     let (log, worker) = logging::prepare(&config.log_level, &plan)?;
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let instance = Instance::claim(&config.process, &source, daemon, uid)?;
-    let Inherited { listeners, kept: _kept } = examine(taken)?;
+    let mut instance = Instance::claim(&config.process, &source, daemon, uid)?;
+    let Inherited { listeners, admin } = activation::examine(taken)?;
+    let admin =
+        if admin.is_empty() { instance.open_office(config, &source, account.as_ref())? } else { admin };
     let inherited = !listeners.is_empty();
     let listeners = if inherited { listeners } else { bind(config)? };
     if inherited {
@@ -61,18 +63,8 @@ fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -
     confine(&loaded, &source, &instance, account.as_ref(), uid)?;
     // Not sooner: a thread would keep the rights that this one gives up.
     let _writing = worker.start()?;
-    run(Running { loaded, source, log, signals, listeners, inherited }, ready)
+    run(Running { loaded, source, log, signals, listeners, inherited, admin }, ready)
     // The instance ends here, when nothing runs any more.
-}
-
-fn examine(taken: io::Result<Vec<(std::os::fd::OwnedFd, String)>>) -> Result<Inherited, Failure> {
-    let inherited = activation::examine(taken)?;
-    if !inherited.kept.is_empty() {
-        tracing::warn!(
-            "a socket for the administration was handed over, for which this version has no use yet"
-        );
-    }
-    Ok(inherited)
 }
 
 fn note_unused(loaded: &Loaded) {
@@ -139,6 +131,9 @@ fn kept_files(loaded: &Loaded, source: &Source, instance: &Instance, uid: Uid) -
     }
     if let Some(pid_file) = &instance.pid_file {
         kept.around(pid_file.path(), Right::RemoveFile);
+    }
+    if let Some(socket) = &instance.socket {
+        kept.around(socket.path(), Right::RemoveFile);
     }
     if let Some(run_dir) = &instance.run_dir {
         kept.directory(run_dir.path(), Right::Write);

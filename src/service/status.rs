@@ -3,8 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::logging::grouped;
 use super::supervisor::{Say, Supervisor};
+use crate::admin::Life;
 use crate::server::Hub;
 
 /// How often the line is looked at; it is sent when it has changed.
@@ -15,6 +18,8 @@ pub(super) struct Status {
     hub: Arc<Hub>,
     supervisor: Supervisor,
     line: Mutex<Line>,
+    /// For the control program.
+    life: watch::Sender<Life>,
 }
 
 struct Line {
@@ -28,11 +33,27 @@ impl Status {
     /// A router that does this.
     pub fn new(hub: Arc<Hub>, supervisor: Supervisor, doing: &'static str) -> Arc<Self> {
         let line = Mutex::new(Line { doing, problem: None, said: String::new() });
-        Arc::new(Self { hub, supervisor, line })
+        Arc::new(Self { hub, supervisor, line, life: watch::Sender::new(Life::new(doing)) })
+    }
+
+    /// Where the router is in its life, from now on.
+    pub fn life(&self) -> watch::Receiver<Life> {
+        self.life.subscribe()
+    }
+
+    /// What was left at the end, by priority, and where it is.
+    pub fn left(&self, by_priority: [u64; 10], kept: &'static str) {
+        self.life.send_modify(|life| life.left = Some((by_priority, kept)));
+    }
+
+    /// All is done.
+    pub fn over(&self) {
+        self.life.send_modify(|life| life.over = true);
     }
 
     /// It does something else now.
     pub fn doing(&self, doing: &'static str) {
+        self.life.send_modify(|life| life.doing = doing);
         self.change(|line| line.doing = doing);
     }
 

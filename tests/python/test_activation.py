@@ -1,6 +1,7 @@
 """Socket activation: the router serves what listens already, and clients that knock meanwhile wait."""
 import asyncio
 import contextlib
+import json
 import signal
 import socket
 import subprocess
@@ -141,12 +142,16 @@ async def test_who_knocks_while_the_router_restarts_waits_and_is_served(activate
     await asyncio.to_thread(second.stop)
 
 
-async def test_a_socket_for_the_administration_is_kept_for_later(activate, listening):
+async def test_a_socket_for_the_administration_is_served(activate, listening):
     admin, ws = listening("Unix"), listening("IPv4")
     router = activate(admin, ws, names="admin:ws")
     async with await connect_to(ws) as client:
         await client.ping()
-    await until(lambda: "for the administration" in router.log(), "the log says what it is for")
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(10)
+        control.connect(admin.getsockname())
+        control.sendall(b'{"protocol":1,"version":"0"}\n')
+        assert json.loads(control.makefile().readline())["protocol"] == 1
     await asyncio.to_thread(router.stop)
 
 

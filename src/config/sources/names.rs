@@ -23,10 +23,14 @@ pub(super) fn unknown(name: &str) -> String {
     format!("unknown setting; did you mean {meant}?")
 }
 
-/// What to say about a dotted name in a table that later versions have.
+/// What to say about a dotted name that later versions have, itself or its table.
 pub(super) fn not_yet(name: &str) -> Option<String> {
-    let table = NOT_YET.iter().find(|table| Some(**table) == name.split('.').next())?;
-    Some(format!("this version of the router does not have [{table}] yet"))
+    let is_it = |later: &&&str| {
+        name.strip_prefix(**later).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let later = NOT_YET.iter().find(is_it)?;
+    let shown = if later.contains('.') { (*later).to_owned() } else { format!("[{later}]") };
+    Some(format!("this version of the router does not have {shown} yet"))
 }
 
 /// The right name at the wrong place, else a slip in the same table, else one in any table.
@@ -66,6 +70,8 @@ mod tests {
     #[test]
     fn tables_to_come_and_nonsense_are_told_apart() {
         assert_eq!(unknown("store"), "this version of the router does not have [store] yet");
+        assert_eq!(unknown("admin.http"), "this version of the router does not have admin.http yet");
+        assert_eq!(unknown("storefront"), "unknown setting");
         assert_eq!(unknown("zebra"), "unknown setting");
     }
 }

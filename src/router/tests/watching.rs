@@ -49,7 +49,7 @@ fn slow_consumers_are_reported_once_the_slowest_first() {
     world.subscribe(slow, r#"{"topics":["t"],"priorities":[5]}"#);
     world.subscribe(slower, r#"{"topics":["t"]}"#);
     let name = ClientName { id: Uuid::from_u128(7), remote: "somewhere".into() };
-    world.router.name(slower, name.clone());
+    world.router.name(slower, name.clone(), 0);
     world.publish_all([5, 5, 5, 4]);
     let reported = world.router.slow_consumers();
     assert_eq!(reported, [Slow { name: Some(name), shed: 2 }, Slow { name: None, shed: 1 }]);

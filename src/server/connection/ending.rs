@@ -43,6 +43,7 @@ impl Connection {
             Close::SlowConsumer => {
                 self.close(CloseCode::Policy, "slow consumer: more events waited than limits.outbox_* allow");
             }
+            Close::Kicked => self.close(CloseCode::Policy, "closed by the operator"),
             Close::GoingAway => self.close(CloseCode::Away, "the router is shutting down"),
         }
     }

@@ -38,6 +38,7 @@ pub(super) const MESSAGES: &[Message] = &[
     Message { name: "gadugi.state", id: "d1f19da32a4932b8de958bc3a207c821", kind: Kind::Single },
     Message { name: "gadugi.slow_consumer", id: "7a870e14278b4184b62184b442f24377", kind: Kind::Repeated },
     Message { name: "gadugi.client_refused", id: "9bc885d560ef48cd9677c92344007616", kind: Kind::Repeated },
+    Message { name: "gadugi.admin", id: "d604507be759498fb89db2ba2581202c", kind: Kind::Repeated },
     Message { name: "gadugi.internal_error", id: "651c732a61314b87b9fbf789cb28fcca", kind: Kind::LastWords },
 ];
 

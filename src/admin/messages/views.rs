@@ -1,0 +1,249 @@
+//! What answers are made of.
+
+use serde::{Deserialize, Serialize};
+
+/// How the router is.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Its process.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+    /// Where it listens, the first of `listeners` as a client would write it.
+    pub url: String,
+    /// All addresses that it listens on.
+    pub listeners: Vec<String>,
+    /// running, draining, closing connections.
+    pub phase: String,
+    /// As `get_health` tells it.
+    pub health: Health,
+    /// Events in the queue by priority, 1 to 10.
+    pub queue_depth: [usize; 10],
+    /// Deliveries that wait for subscribers or are being written.
+    pub waiting_deliveries: u64,
+    /// Since the start.
+    pub totals: Totals,
+    /// Since the start, by reason.
+    pub dead_letters: Vec<Reason>,
+    /// Dead letters that can be looked at.
+    pub dead_letters_kept: usize,
+    /// The file that the settings are from.
+    pub config_file: Option<String>,
+}
+
+/// The router's health.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Health {
+    /// healthy, degraded, unhealthy.
+    pub status: String,
+    /// Seconds since the start.
+    pub uptime: f64,
+    /// Events that were matched.
+    pub events_processed: u64,
+    /// Events that were evicted from the queue.
+    pub events_failed: u64,
+    /// Events that wait to be matched.
+    pub events_in_queue: u64,
+    /// Subscriptions.
+    pub active_subscriptions: u64,
+    /// Clients.
+    pub connected_clients: u64,
+    /// Why it is not healthy.
+    pub errors: Vec<String>,
+}
+
+/// Counters since the start.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Totals {
+    /// Events that were accepted.
+    pub accepted: u64,
+    /// Publishes that were refused.
+    pub refused: u64,
+    /// Events times the subscriptions that they matched.
+    pub matched: u64,
+    /// Deliveries that were handed to the operating system.
+    pub delivered: u64,
+}
+
+/// Dead letters of one reason.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Reason {
+    /// Its name.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// A page of clients.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Clients {
+    /// The clients.
+    pub clients: Vec<Client>,
+    /// Where the next page begins, if there may be one.
+    pub next: Option<usize>,
+}
+
+/// A client.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Client {
+    /// Its `client_id`.
+    pub id: String,
+    /// Where it comes from.
+    pub remote: String,
+    /// What it said it is.
+    pub software: Option<String>,
+    /// Seconds since it came.
+    pub connected_for: f64,
+    /// How many subscriptions it has.
+    pub subscriptions: usize,
+    /// Events that wait for it or are being written.
+    pub waiting_events: usize,
+    /// Their bytes.
+    pub waiting_bytes: usize,
+    /// Events that wait for it by priority, 1 to 10.
+    pub depth: [usize; 10],
+    /// Deliveries that it has taken.
+    pub delivered: u64,
+    /// Deliveries that it missed because it is slow.
+    pub evicted: u64,
+}
+
+/// A page of subscriptions.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Subscriptions {
+    /// The subscriptions.
+    pub subscriptions: Vec<Subscription>,
+    /// Where the next page begins, if there may be one.
+    pub next: Option<usize>,
+}
+
+/// A subscription.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Its id.
+    pub id: String,
+    /// The `client_id` of whose it is.
+    pub client: Option<String>,
+    /// Patterns; none means `*`.
+    pub topics: Vec<String>,
+    /// Event types; none means all.
+    pub types: Vec<String>,
+    /// The least priority.
+    pub min_priority: u8,
+    /// Sources; none means all.
+    pub sources: Vec<String>,
+    /// Targets, if it asks for some.
+    pub targets: Option<Vec<String>>,
+    /// The group that it shares its work with.
+    pub group: Option<String>,
+    /// Events that were for it.
+    pub matched: u64,
+}
+
+/// A client that was disconnected.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Kicked {
+    /// Its `client_id`.
+    pub id: String,
+    /// Where it came from.
+    pub remote: String,
+}
+
+/// What a reload changes.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// In force at once.
+    pub changed: Vec<Change>,
+    /// In force after a restart.
+    pub needs_restart: Vec<Change>,
+    /// What is odd but no mistake.
+    pub warnings: Vec<String>,
+    /// The file that was read.
+    pub file: Option<String>,
+}
+
+/// A setting with another value than before.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Change {
+    /// Its dotted name.
+    pub key: String,
+    /// The value before, as TOML.
+    pub old: String,
+    /// The value now, as TOML.
+    pub new: String,
+}
+
+/// How far the end is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Progress {
+    /// draining, closing connections.
+    pub phase: String,
+    /// Events that wait to be matched.
+    pub queued: u64,
+    /// Deliveries that wait.
+    pub waiting: u64,
+    /// Connections that are open.
+    pub clients: u64,
+}
+
+/// How the end went.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Ended {
+    /// What could not be delivered in time, by priority, 1 to 10.
+    pub left: [u64; 10],
+    /// Where that is.
+    pub kept: String,
+}
+
+/// A setting in force.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Setting {
+    /// Its dotted name.
+    pub key: String,
+    /// Its value as TOML.
+    pub value: String,
+    /// Where it is from.
+    pub origin: String,
+}
+
+/// Dead letters.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Letters {
+    /// The dead letters.
+    pub letters: Vec<Letter>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<usize>,
+    /// With `dead_letter`: the event's JSON text, unless it is too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+}
+
+/// A dead letter.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Letter {
+    /// The event's id.
+    pub id: String,
+    /// Its topic.
+    pub topic: String,
+    /// Its priority.
+    pub priority: u8,
+    /// Why it ended here.
+    pub reason: String,
+    /// Seconds since then.
+    pub age: f64,
+    /// The subscription that it was for; none when it was lost before it was matched.
+    pub subscription: Option<String>,
+    /// Its bytes.
+    pub size: usize,
+}
+
+/// What became of dead letters that were routed once more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Requeued {
+    /// Events that were accepted.
+    pub events: u64,
+    /// Dead letters that they were.
+    pub letters: u64,
+    /// Dead letters that are still there: the queue has no room.
+    pub refused: u64,
+}

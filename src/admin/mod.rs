@@ -1,0 +1,28 @@
+//! The administration side: what `gadugi-routerctl` and the router say to each other, and the router's half of it.
+//!
+//! docs/admin-protocol.md describes the messages. Nothing here is on the way of an event: each answer is a copy that is
+//! made under the engine's lock in a moment, and put into words and written outside of it.
+
+pub mod messages;
+
+#[cfg(feature = "daemon")]
+mod answer;
+#[cfg(feature = "daemon")]
+mod guests;
+#[cfg(feature = "daemon")]
+mod line;
+#[cfg(feature = "daemon")]
+mod orders;
+#[cfg(feature = "daemon")]
+mod rows;
+#[cfg(feature = "daemon")]
+mod socket;
+#[cfg(feature = "daemon")]
+mod talk;
+
+#[cfg(feature = "daemon")]
+pub use guests::{Guests, Office};
+#[cfg(feature = "daemon")]
+pub use orders::{Life, Order, OrderRefused};
+#[cfg(feature = "daemon")]
+pub use socket::{Placed, Rights, SocketError, place};

@@ -1,0 +1,68 @@
+//! The engine's rows in the words of the messages.
+
+use super::messages::{Client, Clients, Letter, Subscription, Subscriptions};
+use crate::protocol::{EventType, Pattern};
+use crate::router::{ClientRow, DeadLetter, Millis, Page, SubscriptionRow};
+
+/// Seconds from then to now.
+fn since(then: Millis, now: Millis) -> f64 {
+    now.saturating_sub(then) as f64 / 1_000.0
+}
+
+pub(super) fn clients(page: Page<ClientRow>, now: Millis) -> Clients {
+    let client = |row: ClientRow| {
+        let (id, remote) = match row.name {
+            Some(name) => (name.id.to_string(), name.remote.into()),
+            None => Default::default(),
+        };
+        Client {
+            id,
+            remote,
+            software: row.software.map(Into::into),
+            connected_for: since(row.since, now),
+            subscriptions: row.subscriptions,
+            waiting_events: row.outbox_events,
+            waiting_bytes: row.outbox_bytes,
+            depth: row.depth,
+            delivered: row.delivered,
+            evicted: row.shed,
+        }
+    };
+    Clients { clients: page.rows.into_iter().map(client).collect(), next: page.next }
+}
+
+pub(super) fn subscriptions(page: Page<SubscriptionRow>) -> Subscriptions {
+    let subscription = |row: SubscriptionRow| {
+        let wanted = row.wanted;
+        let admitted = |kind: &&EventType| !wanted.types.is_empty() && wanted.types.admits(**kind);
+        let names = |names: Vec<Box<str>>| {
+            let mut names: Vec<String> = names.into_iter().map(Into::into).collect();
+            names.sort();
+            names
+        };
+        Subscription {
+            id: row.id.to_string(),
+            client: row.client.map(|client| client.to_string()),
+            topics: wanted.topics.iter().map(Pattern::as_str).map(str::to_owned).collect(),
+            types: EventType::ALL.iter().filter(admitted).map(|kind| kind.as_str().to_owned()).collect(),
+            min_priority: wanted.min_priority.get(),
+            sources: names(wanted.sources),
+            targets: wanted.targets.map(names),
+            group: wanted.group.map(Into::into),
+            matched: row.matched,
+        }
+    };
+    Subscriptions { subscriptions: page.rows.into_iter().map(subscription).collect(), next: page.next }
+}
+
+pub(super) fn letter(letter: &DeadLetter, now: Millis) -> Letter {
+    Letter {
+        id: letter.event.id().to_owned(),
+        topic: letter.event.topic().to_owned(),
+        priority: letter.event.priority().get(),
+        reason: letter.reason.as_str().to_owned(),
+        age: since(letter.at, now),
+        subscription: letter.subscription.map(|id| id.to_string()),
+        size: letter.event.size(),
+    }
+}

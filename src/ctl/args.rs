@@ -1,0 +1,174 @@
+//! The command line of the control program. Completions are made from this as well.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::failure::{Failure, USAGE};
+
+/// Looks at a running gadugi-router and changes it.
+#[derive(Parser, Debug)]
+#[command(name = "gadugi-routerctl", version, after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The router's admin socket, instead of looking for it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub socket: Option<PathBuf>,
+
+    /// Print JSON: one document, or a line each for what goes on
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Print no colours; so does a NO_COLOR in the environment
+    #[arg(long, global = true)]
+    pub no_color: bool,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    /// Tell how the router is
+    Status,
+    /// List the clients that are connected
+    Clients {
+        /// Only those that have something waiting or missed something, the slowest first
+        #[arg(long)]
+        slow: bool,
+    },
+    /// List the subscriptions of all clients
+    Subscriptions,
+    /// Close the connection of a client
+    Kick {
+        /// Its id or the beginning of that, or its address
+        client: String,
+    },
+    /// Have the router read its settings again, and tell what changed
+    Reload,
+    /// Wind the router down and end it: subscribers get what is queued, as with SIGTERM
+    Drain,
+    /// Look at settings
+    Config {
+        #[command(subcommand)]
+        what: ConfigCommand,
+    },
+    /// Look at events that could not be delivered, and at what to do with them
+    DeadLetters {
+        #[command(subcommand)]
+        what: DeadLettersCommand,
+    },
+    /// Print the completions for a shell
+    Completions {
+        /// Which one
+        shell: Shell,
+    },
+}
+
+/// What to do with settings.
+#[derive(Subcommand, Debug)]
+pub(super) enum ConfigCommand {
+    /// Report every mistake in a file, or in the standard one
+    Check {
+        /// The file
+        file: Option<PathBuf>,
+    },
+    /// Print the settings of the running router, and where each is from
+    Show,
+    /// Tell what a reload would change
+    Diff,
+}
+
+/// What to do with dead letters.
+#[derive(Subcommand, Debug)]
+pub(super) enum DeadLettersCommand {
+    /// List them, the newest first
+    List {
+        /// How many at most
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+    },
+    /// Print an event with the reasons why it is there
+    Show {
+        /// The event's id
+        id: String,
+    },
+    /// Have events routed once more, to everybody whom they match
+    Requeue(Which),
+    /// Forget them; the counters stay
+    Purge(Which),
+}
+
+/// Which dead letters.
+#[derive(clap::Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(super) struct Which {
+    /// The event's id
+    pub id: Option<String>,
+    /// All of them
+    #[arg(long)]
+    pub all: bool,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+   0 fine
+   3 there is no running router
+   4 the router does not answer
+  64 wrong usage
+  69 there is no such client or dead letter
+  71 operating system error
+  76 the router is of another version and does not understand this
+  77 no permission
+  78 a mistake in the configuration";
+
+/// Help and version are answers; the rest is wrong usage.
+pub(super) fn answer(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Whoever reads it may have enough.
+        drop(error.print());
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|word| word == "--json") {
+        Failure::new(USAGE, "usage", error.to_string().trim_end()).tell(true);
+    } else {
+        drop(write!(std::io::stderr(), "{}", error.render()));
+    }
+    ExitCode::from(USAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_stand_before_or_after_the_command() {
+        for line in ["x --json --socket s status", "x status --json --socket s", "x --json status --socket s"]
+        {
+            let args = Args::try_parse_from(line.split(' ')).unwrap();
+            assert!(args.json && args.socket == Some("s".into()), "{line}");
+        }
+    }
+
+    #[test]
+    fn which_dead_letters_are_meant_has_to_be_said() {
+        for (line, is_right) in [
+            ("x dead-letters purge", false),
+            ("x dead-letters purge --all", true),
+            ("x dead-letters purge id", true),
+            ("x dead-letters requeue id --all", false),
+        ] {
+            assert_eq!(Args::try_parse_from(line.split(' ')).is_ok(), is_right, "{line}");
+        }
+    }
+}

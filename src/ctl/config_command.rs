@@ -1,0 +1,75 @@
+//! `config`: settings in a file, of the running router, and the difference.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::args::ConfigCommand;
+use super::connection::Connection;
+use super::failure::Failure;
+use super::output::{Output, plain};
+use super::reload;
+use crate::admin::messages::{Answer, Request, Setting};
+use crate::config::{self, Inputs, STANDARD_FILE};
+
+pub(super) fn run(
+    what: ConfigCommand,
+    connect: impl FnOnce() -> Result<Connection, Failure>,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    match what {
+        ConfigCommand::Check { file } => check(file, out),
+        ConfigCommand::Show => show(&mut connect()?, out),
+        ConfigCommand::Diff => diff(&mut connect()?, out),
+    }
+}
+
+/// As the router itself would: with the environment.
+fn check(file: Option<PathBuf>, out: &mut Output) -> Result<(), Failure> {
+    let standard_file = Some(PathBuf::from(STANDARD_FILE));
+    let inputs =
+        Inputs { file, standard_file, environment: std::env::vars_os().collect(), ..Inputs::default() };
+    let loaded = config::load(&inputs).map_err(|mistakes| {
+        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        let message = format!("{} to correct", if mistakes.len() == 1 { "a mistake" } else { "mistakes" });
+        Failure::mistakes(mistakes, message)
+    })?;
+    let file = loaded.file.as_ref().map(|file| file.display().to_string());
+    if out.json {
+        return out.document(&json!({ "ok": true, "file": file, "warnings": loaded.warnings }));
+    }
+    for warning in &loaded.warnings {
+        out.line(format_args!("warning: {warning}"))?;
+    }
+    match file {
+        Some(file) => out.line(format_args!("{}: ok", plain(&file))),
+        None => out.line("no configuration file; defaults and environment: ok"),
+    }
+}
+
+fn show(router: &mut Connection, out: &mut Output) -> Result<(), Failure> {
+    let settings = match router.ask(&Request::Settings)? {
+        Answer::Settings { settings } => settings,
+        _ => return Err(router.not_understood("it is no list of settings")),
+    };
+    if out.json {
+        return out.document(&json!({ "settings": settings }));
+    }
+    let mut table = "";
+    for Setting { key, value, origin } in &settings {
+        let (its, name) = key.rsplit_once('.').unwrap_or(("", key));
+        if its != table {
+            table = its;
+            out.line(format_args!("\n[{table}]"))?;
+        }
+        out.line(format_args!("{name} = {}  # {}", plain(value), plain(origin)))?;
+    }
+    Ok(())
+}
+
+fn diff(router: &mut Connection, out: &mut Output) -> Result<(), Failure> {
+    match router.ask_patiently(&Request::Difference)? {
+        Answer::Reloaded(reloaded) => reload::tell(&reloaded, out, "a reload would change nothing"),
+        _ => Err(router.not_understood("it does not say what would change")),
+    }
+}

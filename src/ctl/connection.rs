@@ -1,0 +1,148 @@
+//! The connection to a router: a question, an answer, and what to say when there is none.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::unistd::{Gid, Group};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::failure::{DENIED, Failure, NO_ANSWER, PROTOCOL, SYSTEM};
+use super::find;
+use crate::admin::messages::{self, Answer, Greeting, LONGEST_ANSWER, Request};
+
+/// How long the router may take for what it has at hand.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// And for what takes a while: reading its settings, telling how far its end is.
+const MORE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A router that has greeted.
+pub(super) struct Connection {
+    path: PathBuf,
+    stream: BufReader<UnixStream>,
+    router: Greeting,
+}
+
+impl Connection {
+    /// Connects and greets.
+    pub fn open(path: PathBuf) -> Result<Self, Failure> {
+        let stream = connect(&path).map_err(|error| no_connection(&path, &error))?;
+        let limits = stream.set_read_timeout(Some(PATIENCE)).and(stream.set_write_timeout(Some(PATIENCE)));
+        limits.map_err(|error| Failure::new(SYSTEM, "system", format!("cannot set a time-out: {error}")))?;
+        let router = Greeting::ours(false);
+        let mut connection = Self { path, stream: BufReader::new(stream), router };
+        connection.say(&Greeting::ours(false))?;
+        connection.router = connection.hear()?;
+        Ok(connection)
+    }
+
+    /// Where the router is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Asks for something that the router has at hand.
+    pub fn ask(&mut self, request: &Request) -> Result<Answer, Failure> {
+        self.say(request)?;
+        self.next()
+    }
+
+    /// Asks for something that takes a while.
+    pub fn ask_patiently(&mut self, request: &Request) -> Result<Answer, Failure> {
+        // Without it the shorter time is all there is.
+        drop(self.stream.get_ref().set_read_timeout(Some(MORE_PATIENCE)));
+        self.ask(request)
+    }
+
+    /// The next answer to what was asked.
+    pub fn next(&mut self) -> Result<Answer, Failure> {
+        match self.hear()? {
+            Answer::Error(refused) => Err(Failure::refused(refused)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// An answer that belongs to another question, or that this version does not know.
+    pub fn not_understood(&self, why: &str) -> Failure {
+        let text = format!(
+            "gadugi-routerctl {} (protocol {}) does not understand the answer of the router, which is version {} \
+             (protocol {}): {why}",
+            messages::VERSION,
+            messages::PROTOCOL,
+            self.router.version,
+            self.router.protocol
+        );
+        Failure::new(PROTOCOL, "not_understood", text)
+    }
+
+    fn say(&mut self, message: &impl Serialize) -> Result<(), Failure> {
+        let mut text =
+            serde_json::to_vec(message).map_err(|error| self.not_understood(&error.to_string()))?;
+        text.push(b'\n');
+        self.stream.get_mut().write_all(&text).map_err(|error| self.broken(&error))
+    }
+
+    fn hear<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
+        let mut line = Vec::new();
+        let mut limited = (&mut self.stream).take(LONGEST_ANSWER as u64);
+        match limited.read_until(b'\n', &mut line) {
+            Err(error) => Err(self.broken(&error)),
+            Ok(_) if line.last() != Some(&b'\n') => Err(self.broken(&io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => serde_json::from_slice(&line).map_err(|error| self.not_understood(&error.to_string())),
+        }
+    }
+
+    fn broken(&self, error: &io::Error) -> Failure {
+        let text = match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "in time".to_owned(),
+            io::ErrorKind::UnexpectedEof => "and closed the connection: it may be ending".to_owned(),
+            _ => format!("({error})"),
+        };
+        no_answer(&self.path, &text)
+    }
+}
+
+fn no_answer(path: &Path, how: &str) -> Failure {
+    let text = format!("the router at {} did not answer {how}; look at its log", path.display());
+    Failure::new(NO_ANSWER, "no_answer", text)
+}
+
+/// Does not wait for a router that takes nobody in.
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.connect_timeout(&SockAddr::unix(path)?, PATIENCE)?;
+    Ok(OwnedFd::from(socket).into())
+}
+
+fn no_connection(path: &Path, error: &io::Error) -> Failure {
+    let shown = path.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => find::not_running(&format!("there is no {shown}")),
+        io::ErrorKind::ConnectionRefused => find::not_running(&format!("nobody answers at {shown}")),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => no_answer(path, "in time"),
+        io::ErrorKind::PermissionDenied => {
+            let text = format!("no permission to connect to {shown}: {}", permitted(path));
+            Failure::new(DENIED, "not_permitted", text)
+        }
+        _ => Failure::new(SYSTEM, "system", format!("cannot connect to {shown}: {error}")),
+    }
+}
+
+/// Who may.
+fn permitted(path: &Path) -> String {
+    const WRITES: u32 = 0o020;
+    let found = path.symlink_metadata().ok().filter(|found| found.mode() & WRITES != 0);
+    let group = found.filter(|found| found.gid() != 0).map(|found| {
+        let named = Group::from_gid(Gid::from_raw(found.gid())).ok().flatten();
+        named.map_or_else(|| found.gid().to_string(), |group| group.name)
+    });
+    match group {
+        Some(group) => format!("become a member of the group {group}, or use sudo"),
+        None => "use sudo".to_owned(),
+    }
+}

@@ -1,0 +1,92 @@
+//! Why a command did not do what it should: a code for scripts, a name for programs, a line for people.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::admin::messages::{Code, Refused};
+
+/// There is no running router; as LSB's and systemd's `status` say it.
+pub(super) const NOT_RUNNING: u8 = 3;
+/// The router does not answer.
+pub(super) const NO_ANSWER: u8 = 4;
+/// Wrong usage. This and the rest as in BSD's sysexits.
+pub(super) const USAGE: u8 = 64;
+/// What is meant is not there.
+pub(super) const UNAVAILABLE: u8 = 69;
+/// Operating system error.
+pub(super) const SYSTEM: u8 = 71;
+/// The other side does not understand.
+pub(super) const PROTOCOL: u8 = 76;
+/// No permission.
+pub(super) const DENIED: u8 = 77;
+/// A mistake in the configuration.
+pub(super) const CONFIG: u8 = 78;
+
+/// Why it was not done.
+#[derive(Debug)]
+pub(super) struct Failure {
+    code: u8,
+    name: &'static str,
+    message: String,
+    mistakes: Vec<String>,
+}
+
+impl Failure {
+    pub fn new(code: u8, name: &'static str, message: impl Into<String>) -> Self {
+        Self { code, name, message: message.into(), mistakes: Vec::new() }
+    }
+
+    /// Mistakes in the settings, a line each.
+    pub fn mistakes(mistakes: Vec<String>, message: impl Into<String>) -> Self {
+        Self { mistakes, ..Self::new(CONFIG, "bad_settings", message) }
+    }
+
+    /// The router has said no.
+    pub fn refused(refused: Refused) -> Self {
+        let Refused { code, message, mistakes } = refused;
+        match code {
+            Code::NotPermitted => Self::new(DENIED, "not_permitted", message + "; use sudo"),
+            Code::NotFound => Self::new(UNAVAILABLE, "not_found", message),
+            Code::Ambiguous => Self::new(UNAVAILABLE, "ambiguous", message),
+            Code::BadSettings => Self::mistakes(mistakes, message),
+            Code::Stopping => Self::new(UNAVAILABLE, "stopping", message),
+            Code::Busy => Self::new(NO_ANSWER, "busy", message),
+            Code::UnknownRequest => {
+                Self::new(PROTOCOL, "unknown_request", message + "; restart the router to have the newer one")
+            }
+            Code::BadRequest | Code::Unknown => Self::new(PROTOCOL, "bad_request", message),
+        }
+    }
+
+    /// Nothing can be printed. Whoever reads no more has enough, and that is no failure.
+    pub fn output(error: io::Error) -> Self {
+        let code = if error.kind() == io::ErrorKind::BrokenPipe { 0 } else { SYSTEM };
+        Self::new(code, "output", format!("cannot write to stdout: {error}"))
+    }
+
+    pub fn code(&self) -> ExitCode {
+        self.code.into()
+    }
+
+    /// Says it on stderr, if that is there to hear it.
+    pub fn tell(&self, json: bool) {
+        if self.code == 0 {
+            return;
+        }
+        let mut err = io::stderr().lock();
+        if json {
+            let mut error = json!({"code": self.name, "message": self.message});
+            if !self.mistakes.is_empty() {
+                error["mistakes"] = json!(self.mistakes);
+            }
+            drop(writeln!(err, "{}", json!({ "error": error })));
+            return;
+        }
+        for mistake in &self.mistakes {
+            drop(writeln!(err, "{mistake}"));
+        }
+        drop(writeln!(err, "gadugi-routerctl: {}", self.message));
+    }
+}

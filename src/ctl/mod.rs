@@ -1,0 +1,66 @@
+//! `gadugi-routerctl`: looks at a running router and changes it, a file for each command.
+//!
+//! It asks over the admin socket (docs/admin-protocol.md), one question after the other, and needs no runtime for that.
+
+mod args;
+mod clients;
+mod completions;
+mod config_command;
+mod connection;
+mod dead_letters;
+mod drain;
+mod failure;
+mod find;
+mod kick;
+mod output;
+mod reload;
+mod status;
+mod subscriptions;
+mod table;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use connection::Connection;
+use failure::Failure;
+use output::Output;
+
+/// The control program, from its command line to its exit code.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return args::answer(&error),
+    };
+    let json = args.json;
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell(json);
+            failure.code()
+        }
+    }
+}
+
+fn run(args: Args) -> Result<(), Failure> {
+    let colour = !args.no_color
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && io::stdout().is_terminal();
+    let mut out = Output { json: args.json, colour };
+    let socket = args.socket.clone();
+    let connect = || find::socket(socket).and_then(Connection::open);
+    let done = match args.command {
+        Command::Status => status::run(&mut connect()?, &mut out),
+        Command::Clients { slow } => clients::run(&mut connect()?, &mut out, slow),
+        Command::Subscriptions => subscriptions::run(&mut connect()?, &mut out),
+        Command::Kick { client } => kick::run(&mut connect()?, &mut out, client),
+        Command::Reload => reload::run(&mut connect()?, &mut out),
+        Command::Drain => drain::run(connect()?, &mut out),
+        Command::Config { what } => config_command::run(what, connect, &mut out),
+        Command::DeadLetters { what } => dead_letters::run(&mut connect()?, &mut out, what),
+        Command::Completions { shell } => completions::run(shell),
+    };
+    done.and_then(|()| io::stdout().flush().map_err(Failure::output))
+}

@@ -1,0 +1,91 @@
+//! What is printed on stdout.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::failure::Failure;
+
+/// How to print.
+pub(super) struct Output {
+    /// JSON instead of text.
+    pub json: bool,
+    /// With colours.
+    pub colour: bool,
+}
+
+impl Output {
+    /// A line.
+    pub fn line(&mut self, text: impl Display) -> Result<(), Failure> {
+        writeln!(io::stdout().lock(), "{text}").map_err(Failure::output)
+    }
+
+    /// A document in JSON, for people to read as well.
+    pub fn document(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value).map_err(|error| Failure::output(error.into()))?;
+        self.line(text)
+    }
+
+    /// One of many documents in JSON.
+    pub fn json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string(value).map_err(|error| Failure::output(error.into()))?;
+        self.line(text)?;
+        io::stdout().flush().map_err(Failure::output)
+    }
+
+    /// The text in a colour, if there are colours.
+    pub fn good(&self, text: &str, is_good: bool) -> String {
+        match (self.colour, is_good) {
+            (false, _) => text.to_owned(),
+            (true, true) => format!("\x1b[32m{text}\x1b[0m"),
+            (true, false) => format!("\x1b[31m{text}\x1b[0m"),
+        }
+    }
+}
+
+/// What others have written, with control characters as escapes: a client's name must not move the cursor.
+pub(super) fn plain(text: &str) -> String {
+    let one = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(one).collect()
+}
+
+/// A duration in its two largest units.
+pub(super) fn duration(seconds: f64) -> String {
+    let whole = Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
+    let (days, hours, minutes, rest) = (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60, whole % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest}s"),
+        (0, 0, _) => format!("{minutes}m {rest}s"),
+        (0, ..) => format!("{hours}h {minutes}m"),
+        _ => format!("{days}d {hours}h"),
+    }
+}
+
+/// Counts by priority as `10:3 5:12`, highest first, without zeros.
+pub(super) fn by_priority<T: Copy + Into<u64>>(counts: &[T]) -> String {
+    let counted = counts.iter().map(|&count| count.into()).enumerate().rev().filter(|(_, count)| *count > 0);
+    counted.map(|(level, count)| format!("{}:{count}", level + 1)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_have_written_cannot_move_the_cursor() {
+        assert_eq!(plain("ä\x1b[2J\n"), "ä\\u{1b}[2J\\n");
+    }
+
+    #[test]
+    fn durations_have_two_units_at_most() {
+        let shown = [0.4, 59.9, 61.0, 7_384.0, 200_000.0, -1.0].map(duration);
+        assert_eq!(shown, ["0s", "59s", "1m 1s", "2h 3m", "2d 7h", "0s"]);
+    }
+
+    #[test]
+    fn priorities_are_told_highest_first() {
+        assert_eq!(by_priority(&[0_u64, 0, 0, 0, 12, 0, 0, 0, 0, 3]), "10:3 5:12");
+    }
+}

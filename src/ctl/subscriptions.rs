@@ -1,0 +1,64 @@
+//! `subscriptions`: who asks for what, and how much that was.
+
+use serde_json::json;
+
+use super::connection::Connection;
+use super::failure::Failure;
+use super::output::{Output, plain};
+use super::table::{Column, lines};
+use crate::admin::messages::{Answer, Request, Subscription};
+
+pub(super) fn run(router: &mut Connection, out: &mut Output) -> Result<(), Failure> {
+    let (mut subscriptions, mut next) = (Vec::new(), Some(0));
+    while let Some(from) = next {
+        match router.ask(&Request::Subscriptions { from })? {
+            Answer::Subscriptions(page) => {
+                subscriptions.extend(page.subscriptions);
+                next = page.next;
+            }
+            _ => return Err(router.not_understood("it is no list of subscriptions")),
+        }
+    }
+    if out.json {
+        return out.document(&json!({ "subscriptions": subscriptions }));
+    }
+    if subscriptions.is_empty() {
+        return out.line("there is no subscription");
+    }
+    let columns = [
+        Column::Words("ID"),
+        Column::Words("CLIENT"),
+        Column::Numbers("MATCHED"),
+        Column::Words("GROUP"),
+        Column::Words("TOPICS"),
+        Column::Words("FILTERS"),
+    ];
+    for line in lines(&columns, &subscriptions.into_iter().map(row).collect::<Vec<_>>()) {
+        out.line(line)?;
+    }
+    Ok(())
+}
+
+fn row(subscription: Subscription) -> Vec<String> {
+    let topics =
+        if subscription.topics.is_empty() { "*".to_owned() } else { plain(&subscription.topics.join(",")) };
+    let filters = filters(&subscription);
+    vec![
+        subscription.id,
+        subscription.client.unwrap_or_default(),
+        subscription.matched.to_string(),
+        plain(&subscription.group.unwrap_or_default()),
+        topics,
+        filters,
+    ]
+}
+
+fn filters(subscription: &Subscription) -> String {
+    let list = |name: &str, names: &[String]| {
+        (!names.is_empty()).then(|| format!("{name}={}", plain(&names.join(","))))
+    };
+    let least = (subscription.min_priority > 1).then(|| format!("priority>={}", subscription.min_priority));
+    let targets = subscription.targets.as_ref().map(|names| format!("targets={}", plain(&names.join(","))));
+    let all = [least, list("types", &subscription.types), list("sources", &subscription.sources), targets];
+    all.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}

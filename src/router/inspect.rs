@@ -1,0 +1,173 @@
+//! What an operator may see of the engine and change in it, in pages: whoever asks holds up routing only briefly.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{ClientKey, ClientName, DeadLetter, Millis, Published, Router};
+use crate::protocol::{Event, Priority, Subscription as Wanted};
+
+/// Places that are looked at for one page, also when they are free.
+const LOOKED_AT: usize = 4_096;
+/// Rows of a page.
+const ROWS: usize = 250;
+/// Patterns and names in a page of subscriptions; the row that crosses it is the last.
+const NAMES: usize = 2_000;
+
+/// A part of a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page<T> {
+    /// What is in it.
+    pub rows: Vec<T>,
+    /// Where the next one begins, if there may be more.
+    pub next: Option<usize>,
+}
+
+/// A client, as an operator sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientRow {
+    /// What it is called.
+    pub name: Option<ClientName>,
+    /// What it says it is.
+    pub software: Option<Box<str>>,
+    /// When it came.
+    pub since: Millis,
+    /// How many subscriptions it has.
+    pub subscriptions: usize,
+    /// Events that wait for it or are being written.
+    pub outbox_events: usize,
+    /// Their bytes.
+    pub outbox_bytes: usize,
+    /// Events that wait for it, by priority, lowest first.
+    pub depth: [usize; Priority::LEVELS],
+    /// Deliveries that it has taken.
+    pub delivered: u64,
+    /// Deliveries that it had to miss because it is slow.
+    pub shed: u64,
+}
+
+/// A subscription, as an operator sees it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SubscriptionRow {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose it is.
+    pub client: Option<Uuid>,
+    /// What it asks for.
+    pub wanted: Wanted,
+    /// Events that were for it.
+    pub matched: u64,
+}
+
+/// What became of dead letters that were to be routed once more.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Requeued {
+    /// Events that were accepted.
+    pub events: u64,
+    /// Dead letters that they were.
+    pub letters: u64,
+    /// Dead letters that are still there: the queue has no room, or the router winds down.
+    pub refused: u64,
+}
+
+impl Router {
+    /// Clients from this place on.
+    pub fn client_page(&self, from: usize) -> Page<ClientRow> {
+        let mut rows = Vec::new();
+        let end = self.clients.capacity().min(from.saturating_add(LOOKED_AT));
+        for place in from..end {
+            if rows.len() == ROWS {
+                return Page { rows, next: Some(place) };
+            }
+            let Some(client) = self.clients.get(place) else { continue };
+            rows.push(ClientRow {
+                name: client.name.as_deref().cloned(),
+                software: client.software.clone(),
+                since: client.since,
+                subscriptions: client.subscriptions.len(),
+                outbox_events: client.outbox.len(),
+                outbox_bytes: client.outbox.bytes(),
+                depth: client.outbox.depth(),
+                delivered: client.delivered,
+                shed: client.shed,
+            });
+        }
+        Page { rows, next: (end < self.clients.capacity()).then_some(end) }
+    }
+
+    /// Subscriptions from this place on.
+    pub fn subscription_page(&self, from: usize) -> Page<SubscriptionRow> {
+        let mut rows = Vec::new();
+        let mut names = 0;
+        let end = self.subscriptions.capacity().min(from.saturating_add(LOOKED_AT));
+        for place in from..end {
+            if rows.len() == ROWS || names >= NAMES {
+                return Page { rows, next: Some(place) };
+            }
+            let Some(subscription) = self.subscriptions.get(place) else { continue };
+            let group = subscription.group.and_then(|group| self.groups.name(group));
+            let wanted = subscription.wanted(group);
+            names += wanted.topics.len() + wanted.sources.len() + wanted.targets.as_ref().map_or(0, Vec::len);
+            let client = self.client_name(subscription.client).map(|name| name.id);
+            rows.push(SubscriptionRow { id: subscription.id, client, wanted, matched: subscription.matched });
+        }
+        Page { rows, next: (end < self.subscriptions.capacity()).then_some(end) }
+    }
+
+    /// Dead letters, the newest first, from this place on.
+    pub fn dead_letter_page(&self, from: usize) -> Page<DeadLetter> {
+        let all = self.dead.iter().rev();
+        let rows: Vec<_> = all.skip(from).take(ROWS).cloned().collect();
+        let end = from.saturating_add(rows.len());
+        Page { rows, next: (end < self.dead.iter().len()).then_some(end) }
+    }
+
+    /// The dead letters of one event, oldest first; no more than a page has room for.
+    pub fn dead_letters_of(&self, id: &str) -> Vec<DeadLetter> {
+        self.dead.iter().filter(|letter| letter.event.id() == id).take(ROWS).cloned().collect()
+    }
+
+    /// Forgets the dead letters of one event, or all. They stay counted. To be dropped by the caller, which may take a
+    /// while.
+    pub fn purge(&mut self, id: Option<&str>) -> Vec<DeadLetter> {
+        self.dead.take(id)
+    }
+
+    /// Has the dead letters of one event, or all, routed once more, each event once and as if it were published now.
+    pub fn requeue(&mut self, id: Option<&str>, now: Millis) -> Requeued {
+        let mut done = Requeued::default();
+        let mut refused = Vec::new();
+        let mut last: Option<(Arc<Event>, bool)> = None;
+        for letter in self.dead.take(id) {
+            // Letters of one event mostly come together: it could not be delivered to several.
+            let again = last.as_ref().filter(|(event, _)| Arc::ptr_eq(event, &letter.event));
+            let accepted = match again {
+                Some((_, accepted)) => *accepted,
+                None => {
+                    let published = self.publish(Arc::clone(&letter.event), None, None, now);
+                    done.events += u64::from(published == Published::Queued);
+                    published == Published::Queued
+                }
+            };
+            last = Some((Arc::clone(&letter.event), accepted));
+            if accepted {
+                done.letters += 1;
+            } else {
+                refused.push(letter);
+            }
+        }
+        done.refused = refused.len() as u64;
+        self.dead.put_back(refused);
+        done
+    }
+
+    /// The clients whose id begins so, or that come from this address. Nobody needs more than two: then it is not clear
+    /// who is meant.
+    pub fn find_clients(&self, wanted: &str) -> Vec<(ClientKey, ClientName)> {
+        let is_meant = |name: &ClientName| {
+            name.id.hyphenated().encode_lower(&mut [0; 36]).starts_with(wanted) || &*name.remote == wanted
+        };
+        let named = self.client_keys().into_iter().filter_map(|key| Some((key, self.client_name(key)?)));
+        named.filter(|(_, name)| is_meant(name)).map(|(key, name)| (key, name.clone())).take(2).collect()
+    }
+}

@@ -1,0 +1,133 @@
+//! The admin socket: where it is, whose it is, and that it is served.
+
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use nix::unistd::geteuid;
+use tokio::sync::mpsc;
+
+use super::exit::{Exit, Failure};
+use super::instance::Instance;
+use super::privileges::{self, Account};
+use super::source::Source;
+use super::status::Status;
+use crate::admin::{self, Guests, Office, Order, Rights};
+use crate::config::place::{Place, SOCKET};
+use crate::config::{Config, Loaded};
+use crate::server::{Hub, Listener};
+
+/// Orders that wait for the service to look at them.
+const WAITING: usize = 4;
+
+impl Instance {
+    /// Makes the admin socket. Like the PID file, it has to be had where somebody relies on its place: it is set, or its
+    /// directory was asked for. A second router in the foreground does without.
+    ///
+    /// # Errors
+    /// It is needed and cannot be had, or its group is not there.
+    pub fn open_office(
+        &mut self,
+        config: &Config,
+        source: &Source,
+        account: Option<&Account>,
+    ) -> Result<Vec<UnixListener>, Failure> {
+        let place = Place::choose(&source.inputs.environment, geteuid().as_raw());
+        let needed = config.admin.socket.is_some() || place.asked;
+        match self.try_open(config, source, account, place) {
+            Err(failure) if !needed && failure.code == Exit::CannotCreate => {
+                tracing::warn!("{}; running without an admin socket", failure.message);
+                Ok(Vec::new())
+            }
+            done => done,
+        }
+    }
+
+    fn try_open(
+        &mut self,
+        config: &Config,
+        source: &Source,
+        account: Option<&Account>,
+        place: Place,
+    ) -> Result<Vec<UnixListener>, Failure> {
+        let group = privileges::named_group(config.admin.socket_group.as_deref(), "admin.socket_group")?;
+        let ids = account.map(Account::ids);
+        let rights = Rights {
+            owner: ids.map(|(uid, _)| uid.as_raw()),
+            group: group.or(ids.map(|(_, gid)| gid)).map(|gid| gid.as_raw()),
+            mode: config.admin.socket_mode,
+        };
+        let path = match &config.admin.socket {
+            Some(path) => path.clone(),
+            None => self.in_run_dir(place, source)?,
+        };
+        let (listener, placed) = admin::place(&path, rights)
+            .map_err(|error| Failure::new(Exit::CannotCreate, error.to_string()))?;
+        self.socket = Some(placed);
+        Ok(vec![listener])
+    }
+
+    fn in_run_dir(&mut self, mut place: Place, source: &Source) -> Result<PathBuf, Failure> {
+        if self.run_dir.is_none() {
+            place.path = source.absolute(&place.path);
+            self.take_run_dir(place)?;
+        }
+        let run_dir = self.run_dir.as_ref().map(|run_dir| run_dir.path().join(SOCKET));
+        run_dir.ok_or_else(|| Failure::new(Exit::CannotCreate, "there is no run-time directory"))
+    }
+}
+
+/// Begins to serve the admin socket. Orders come to the receiver.
+///
+/// # Errors
+/// A socket cannot be used.
+pub(super) fn open(
+    admin: Vec<UnixListener>,
+    hub: &Arc<Hub>,
+    status: &Status,
+    loaded: &Loaded,
+    listeners: &[Listener],
+    inherited: bool,
+) -> Result<(Guests, mpsc::Receiver<Order>), Failure> {
+    let (orders, ordered) = mpsc::channel(WAITING);
+    let names: Vec<_> = listeners.iter().map(Listener::name).collect();
+    let host = (!inherited).then_some(loaded.config.host.as_str());
+    let office = Office {
+        hub: Arc::clone(hub),
+        url: url(&names, host),
+        listeners: names,
+        config_file: loaded.file.as_ref().map(|file| file.display().to_string()),
+        user: geteuid().as_raw(),
+        orders,
+        life: status.life(),
+    };
+    let guests = Guests::invite(admin, office)
+        .map_err(|error| Failure::new(Exit::System, format!("cannot serve the admin socket: {error}")))?;
+    Ok((guests, ordered))
+}
+
+/// With the host as it was set, and the port that it got.
+fn url(names: &[String], host: Option<&str>) -> String {
+    let first = names.first().cloned().unwrap_or_default();
+    match (host, first.rsplit_once(':')) {
+        (Some(host), Some((_, port))) if host.contains(':') && !host.starts_with('[') => {
+            format!("ws://[{host}]:{port}")
+        }
+        (Some(host), Some((_, port))) => format!("ws://{host}:{port}"),
+        _ => first,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_the_one_that_was_set_with_the_port_that_it_got() {
+        let names = ["ws://127.0.0.1:4711".to_owned(), "ws://[::1]:4711".to_owned()];
+        assert_eq!(url(&names, Some("localhost")), "ws://localhost:4711");
+        assert_eq!(url(&names[1..], Some("::1")), "ws://[::1]:4711");
+        assert_eq!(url(&names, None), "ws://127.0.0.1:4711");
+        assert_eq!(url(&["unix:/run/x".to_owned()], None), "unix:/run/x");
+    }
+}

@@ -1,0 +1,211 @@
+"""What gadugi-routerctl shows of a running router, as text and as JSON."""
+import asyncio
+import json
+import signal
+import subprocess
+
+import pytest
+
+from client import connect, until
+from control import control, ctl, folder_of, run, socket_of
+from routers import environment
+from stalled import fill_until_refused, stalled_subscriber
+
+STATUS = """\
+Event Router Status: RUNNING
+PID: N
+WebSocket URL: ws://localhost:PORT
+Health Status:
+  Status: healthy
+  Uptime: T seconds
+  Events Processed: 1
+  Events Failed: 0
+  Events in Queue: 0
+  Active Subscriptions: 1
+  Connected Clients: 1
+Version: 0.1.0
+State: running
+Listeners: ws://ADDRESS, ws://[::1]:PORT
+"""
+
+
+async def test_status_has_the_old_lines_and_then_more(router):
+    async with await connect(router) as client:
+        await client.subscribe("t")
+        await client.publish({"topic": "t"})
+        await client.event()
+        outcome = await control(router, "status")
+        assert outcome.code == 0 and outcome.err == ""
+        assert outcome.redacted.startswith(STATUS)
+        assert f"PID: {router.process.pid}\n" in outcome.out
+        assert f"ws://localhost:{router.port}\n" in outcome.out
+        assert "Totals: 1 accepted, 0 refused, 1 matched, 1 delivered, 0 waiting for subscribers\n" in outcome.out
+        assert "Dead Letters: none\n" in outcome.out
+
+
+async def test_status_as_json_is_one_document(router):
+    status = (await control(router, "--json", "status")).json
+    assert status["pid"] == router.process.pid and status["phase"] == "running"
+    assert status["health"]["status"] == "healthy" and status["health"]["connected_clients"] == 0
+    assert [reason["reason"] for reason in status["dead_letters"]][:2] == ["evicted", "expired"]
+    assert status["config_file"] == str(router.config_file)
+
+
+async def test_without_a_router_it_says_how_to_start_one_and_ends_with_3(router, tmp_path):
+    socket = socket_of(router)
+    await asyncio.to_thread(router.stop)
+    assert not socket.exists()
+    outcome = await control(router, "status")
+    assert outcome.code == 3 and outcome.out == ""
+    assert "not running" in outcome.err and "start it with" in outcome.err and outcome.err.count("\n") == 1
+    outcome = await control(router, "status", "--json", "--socket", tmp_path / "other")
+    assert outcome.code == 3 and outcome.error["code"] == "not_running"
+
+
+async def test_a_router_that_does_not_answer_is_4(router):
+    router.process.send_signal(signal.SIGSTOP)
+    try:
+        outcome = await control(router, "status", "--json")
+    finally:
+        router.process.send_signal(signal.SIGCONT)
+    assert outcome.code == 4 and outcome.error["code"] == "no_answer"
+    assert (await control(router, "status")).code == 0
+
+
+async def test_clients_are_listed_with_who_they_are(router):
+    async with await connect(router, hello={"client": "probe/7"}) as one, await connect(router) as other:
+        await one.subscribe("t")
+        outcome = await control(router, "clients", "--json")
+        clients = {client["id"]: client for client in outcome.json["clients"]}
+        assert set(clients) == {one.welcome["client_id"], other.welcome["client_id"]}
+        shown = clients[one.welcome["client_id"]]
+        assert (shown["software"], shown["subscriptions"], shown["waiting_events"]) == ("probe/7", 1, 0)
+        assert shown["remote"].startswith("127.0.0.1:") and shown["connected_for"] < 30
+        text = (await control(router, "clients")).out.splitlines()
+        assert text[0].split() == ["ID", "ADDRESS", "CONNECTED", "SUBSCRIPTIONS", "DELIVERED", "WAITING", "BYTES",
+                                   "EVICTED", "BY", "PRIORITY", "SOFTWARE"]
+        assert len(text) == 3 and any(line.endswith("probe/7") for line in text)
+
+
+async def test_a_name_of_a_client_cannot_write_to_the_terminal(router):
+    async with await connect(router, hello={"client": "\x1b[2Jevil\n"}):
+        text = (await control(router, "clients")).out
+        assert "\x1b" not in text and r"\u{1b}[2Jevil\n" in text
+
+
+async def test_the_slow_ones_come_first_and_the_others_not_at_all(start):
+    router = start(limits__outbox_events=50, drain__timeout="1s")
+    slow = await stalled_subscriber(router, "t")
+    async with await connect(router) as quick:
+        await quick.subscribe("other")
+        await fill_until_refused(router, "t", 5)
+        clients = (await control(router, "clients", "--slow", "--json")).json["clients"]
+        assert [client["waiting_events"] for client in clients] == [50]
+        first = clients[0]
+        assert first["evicted"] > 0 and first["waiting_bytes"] > 0 and sum(first["depth"]) > 0
+        assert "Dead Letters: " in (await control(router, "status")).out
+    slow.vanish()
+
+
+async def test_subscriptions_are_listed_with_filters_group_and_matches(router):
+    async with await connect(router, hello={}) as client:
+        subscription = await client.subscribe("t", "x.*", priorities=[7], group="g", sources=["s"])
+        await client.publish({"topic": "t", "priority": 8, "source": "s"})
+        await client.publish({"topic": "t", "priority": 6, "source": "s"})
+        await client.event()
+        [shown] = (await control(router, "subscriptions", "--json")).json["subscriptions"]
+        assert shown["id"] == subscription and shown["client"] == client.welcome["client_id"]
+        assert shown["topics"] == ["t", "x.*"] and shown["group"] == "g" and shown["matched"] == 1
+        assert shown["min_priority"] == 7 and shown["sources"] == ["s"]
+        text = (await control(router, "subscriptions")).out
+        assert "t,x.*" in text and "priority>=7 sources=s" in text
+
+
+async def test_config_show_and_diff_tell_of_the_running_router(start):
+    router = start(config="max_clients = 7\n", limits__outbox_events=9)
+    settings = {each["key"]: each for each in (await control(router, "config", "show", "--json")).json["settings"]}
+    assert settings["max_clients"]["value"] == "7"
+    assert settings["max_clients"]["origin"] == f"{router.config_file}:1:15"
+    assert settings["limits.outbox_events"]["origin"] == "GADUGI_ROUTER_LIMITS__OUTBOX_EVENTS"
+    assert "\n[limits]\n" in (await control(router, "config", "show")).out
+    assert (await control(router, "config", "diff")).out == "a reload would change nothing\n"
+    router.config_file.write_text("max_clients = 8\nthreads = 3\n")
+    outcome = await control(router, "config", "diff")
+    assert "changed: max_clients = 7 → 8\n" in outcome.out
+    assert (await control(router, "config", "show", "--json")).json["settings"] == list(settings.values())
+    router.config_file.write_text("max_clients = 'x'\n")
+    outcome = await control(router, "config", "diff")
+    assert outcome.code == 78 and f"{router.config_file}:1:15" in outcome.err
+
+
+async def test_config_check_needs_no_router(tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text("port = 1\n")
+    good = run([ctl(), "config", "check", file], environment(tmp_path))
+    assert good == (0, f"{file}: ok\n", "")
+    file.write_text("port = 'x'\nthreads = 0\nwhat = 1\n")
+    bad = run([ctl(), "config", "check", file, "--json"], environment(tmp_path))
+    assert bad.code == 78 and len(bad.error["mistakes"]) == 3
+    assert bad.error["mistakes"][0].startswith(f"{file}:1:8: port: ")
+
+
+@pytest.mark.parametrize("shell, word", [("bash", "complete -F"), ("zsh", "#compdef"), ("fish", "complete -c")])
+async def test_completions_are_there_for_each_shell(tmp_path, shell, word):
+    outcome = run([ctl(), "completions", shell], environment(tmp_path))
+    assert outcome.code == 0 and word in outcome.out and "dead-letters" in outcome.out
+
+
+async def test_bash_completes_commands(tmp_path):
+    script = 'source <("$1" completions bash); COMP_WORDS=(gadugi-routerctl sub); COMP_CWORD=1; ' \
+             '_gadugi__routerctl gadugi-routerctl sub gadugi-routerctl; echo "${COMPREPLY[@]}"'
+    outcome = run(["bash", "-c", script, "bash", ctl()], environment(tmp_path))
+    assert outcome == (0, "subscriptions\n", "")
+
+
+async def test_wrong_usage_is_64_also_in_json(router):
+    outcome = await control(router, "nonsense")
+    assert outcome.code == 64 and outcome.out == "" and "nonsense" in outcome.err
+    outcome = await control(router, "kick", "--json")
+    assert outcome.code == 64 and outcome.error["code"] == "usage"
+
+
+async def test_a_reader_that_has_enough_ends_it_silently(router):
+    process = subprocess.Popen([ctl(), "config", "show"], env=environment(folder_of(router)),
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert await asyncio.to_thread(process.wait, 30) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+async def test_what_an_event_was_lost_for_is_shown_and_it_can_be_routed_again_or_forgotten(start):
+    router = start(limits__outbox_events=20, drain__timeout="1s")
+    peer = await stalled_subscriber(router, "t")
+    await fill_until_refused(router, "t", 5)
+    letters = (await control(router, "dead-letters", "list", "--json")).json["dead_letters"]
+    first = letters[0]
+    assert first["reason"] == "evicted" and first["topic"] == "t" and first["subscription"] == peer.subscription
+    shown = (await control(router, "dead-letters", "show", first["id"], "--json")).json
+    assert shown["event"]["id"] == first["id"] and shown["dead_letters"][0]["reason"] == "evicted"
+    assert first["id"] in (await control(router, "dead-letters", "show", first["id"])).out
+    peer.vanish()
+    await until(lambda: no_clients(router), "the stalled one is gone")
+    async with await connect(router) as other:
+        await other.subscribe("t")
+        outcome = await control(router, "dead-letters", "requeue", first["id"])
+        assert outcome.out == "1 events are routed once more, 1 dead letters\n"
+        assert (await other.event())["id"] == first["id"]
+    outcome = await control(router, "dead-letters", "requeue", first["id"], "--json")
+    assert outcome.code == 69 and outcome.error["code"] == "not_found"
+    outcome = await control(router, "dead-letters", "purge", "--all", "--json")
+    assert outcome.json["letters"] > 0
+    assert (await control(router, "dead-letters", "list")).out == "there is no dead letter\n"
+
+
+async def no_clients(router) -> bool:
+    return (await control(router, "status", "--json")).json["health"]["connected_clients"] == 0
+
+
+async def test_json_is_read_by_anybody(router):
+    for words in (["clients"], ["subscriptions"], ["dead-letters", "list"], ["config", "show"], ["config", "diff"]):
+        json.loads((await control(router, *words, "--json")).out)
