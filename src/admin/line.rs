@@ -53,7 +53,7 @@ pub(super) async fn write(to: &mut (impl AsyncWrite + Unpin), message: &impl Ser
 /// Writes an answer.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(super) async fn answer(to: &mut (impl AsyncWrite + Unpin), answer: &Answer) -> io::Result<()> {
     write(to, answer).await
 }
