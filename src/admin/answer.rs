@@ -68,7 +68,7 @@ impl Office {
             version: VERSION.to_owned(),
             url: self.url.clone(),
             listeners: self.listeners.clone(),
-            phase: life.doing.to_owned(),
+            phase: life.doing.as_str().to_owned(),
             health: told(health),
             queue_depth,
             waiting_deliveries,

@@ -23,6 +23,6 @@ mod talk;
 #[cfg(feature = "daemon")]
 pub use guests::{Guests, Office};
 #[cfg(feature = "daemon")]
-pub use orders::{Life, Order, OrderRefused};
+pub use orders::{Life, Order, OrderRefused, Phase};
 #[cfg(feature = "daemon")]
 pub use socket::{Placed, Rights, SocketError, place};

@@ -110,7 +110,7 @@ impl Talk {
                 (router.queue_depth().iter().sum::<usize>() as u64, router.waiting_deliveries())
             });
             let clients = self.office.hub.connections() as u64;
-            let progress = Progress { phase: now.doing.to_owned(), queued, waiting, clients };
+            let progress = Progress { phase: now.doing.as_str().to_owned(), queued, waiting, clients };
             line::answer(to, &Answer::Progress(progress)).await?;
             // Either is a reason to look again.
             drop(tokio::time::timeout(PROGRESS, life.changed()).await);

@@ -64,14 +64,21 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Mistakes> {
     }
 }
 
-/// What is allowed setting by setting, but hardly meant together.
-fn contradictions(config: &Config) -> Option<String> {
+/// What is allowed setting by setting, but hardly meant together, or hardly meant by whoever does not know.
+fn contradictions(config: &Config) -> impl Iterator<Item = String> {
     let limits = &config.limits;
-    (limits.outbox_size < limits.max_message_size).then(|| {
+    let outbox = (limits.outbox_size < limits.max_message_size).then(|| {
         "limits.outbox_size is below limits.max_message_size: the largest events fit into no outbox and are never \
          delivered"
             .to_owned()
-    })
+    });
+    let http = config.admin.http.as_ref().filter(|endpoint| !endpoint.is_loopback()).map(|endpoint| {
+        format!(
+            "admin.http = \"{endpoint}\": other machines can read health, metrics and the status without any \
+             authentication; let a firewall or a proxy guard it"
+        )
+    });
+    [outbox, http].into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -173,5 +180,20 @@ mod tests {
             ..Inputs::default()
         };
         assert_eq!(load(&inputs).unwrap().warnings.len(), 1);
+    }
+
+    #[test]
+    fn http_for_other_machines_is_warned_of() {
+        for (address, warnings) in
+            [("0.0.0.0:9091", 1), ("192.0.2.7:9091", 1), ("9091", 0), ("[::1]:9091", 0)]
+        {
+            let inputs = Inputs {
+                environment: environment("GADUGI_ROUTER_ADMIN__HTTP", address),
+                ..Inputs::default()
+            };
+            let warned = load(&inputs).unwrap().warnings;
+            assert_eq!(warned.len(), warnings, "{warned:?}");
+            assert!(warned.iter().all(|warning| warning.contains("authentication")));
+        }
     }
 }

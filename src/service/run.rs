@@ -22,7 +22,7 @@ use super::source::Source;
 use super::status::Status;
 use super::supervisor::{Say, Supervisor};
 use super::{dump, office, orders, settings, slow, spool, watchdog};
-use crate::admin::Order;
+use crate::admin::{Order, Phase};
 use crate::config::{Drain, Loaded};
 use crate::router::Router;
 use crate::server::{Hub, Listener, ServeError, Server};
@@ -93,7 +93,7 @@ async fn serve(
     restore(&hub, &loaded)?;
     let mut server = Server::start(Arc::clone(&hub), loaded.config.threads)
         .map_err(|error| Failure::new(Exit::System, error.to_string()))?;
-    let status = Status::new(Arc::clone(&hub), supervisor.clone(), "starting");
+    let status = Status::new(Arc::clone(&hub), supervisor.clone(), Phase::Starting);
     let beside = beside(&hub, &supervisor, &status);
     let mut claims = JoinSet::new();
     let Drain { spool, spool_wait, .. } = loaded.config.drain.clone();
@@ -104,7 +104,7 @@ async fn serve(
     let (guests, mut ordered) = office::open(admin, &hub, &status, &loaded, &listeners, inherited)?;
     let mut reload = Reload { loaded, source, log, hub: Arc::clone(&hub) };
     // The kernel takes connections since the listeners are bound, and those are served in a moment.
-    status.doing("running");
+    status.doing(Phase::Running);
     ready.ready();
     supervisor.say(Say::Ready);
     let steering = steer(&mut signals, &mut ordered, &mut reload, &supervisor, &status);

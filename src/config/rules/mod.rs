@@ -3,13 +3,17 @@
 //! A rule knows one kind of value. Which setting follows which rule stands in the table of settings.
 
 mod host;
+mod http;
 mod level;
+mod list;
 mod number;
 mod origins;
 mod system;
 mod unit;
 
 pub(super) use host::Host;
+pub use http::Endpoint;
+pub(super) use http::{HostNames, ListenOn};
 pub(super) use level::Level;
 pub(super) use number::{Auto, duration, size, whole};
 pub(super) use origins::Origins;
