@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::latency::Stamp;
 use super::levels::{Levels, Waits};
 use super::{Millis, Receipt, Settings};
 use crate::protocol::{Event, Priority};
@@ -21,6 +22,7 @@ pub(super) struct Queued {
     pub event: Arc<Event>,
     pub deadline: Millis,
     pub receipt: Option<Receipt>,
+    pub accepted: Stamp,
 }
 
 impl Waits for Queued {

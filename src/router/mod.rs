@@ -14,6 +14,7 @@ mod health;
 mod index;
 mod ingress;
 mod inspect;
+mod latency;
 mod leftovers;
 mod levels;
 mod lifecycle;
@@ -36,6 +37,7 @@ pub use delivery::{Budget, Delivery, Turn};
 pub use health::{ClientView, Slow, Stats};
 pub use index::Index;
 pub use inspect::{ClientRow, Page, Requeued, SubscriptionRow};
+pub use latency::{Histogram, Latency, Moment};
 pub use leftovers::{Left, Leftover, Owed};
 pub use publish::{Published, Receipt, Refusals};
 pub use settings::{Settings, SlowConsumer};
@@ -61,6 +63,7 @@ pub struct Router {
     groups: Groups,
     dead: DeadLetters,
     stats: Stats,
+    latency: Latency,
     draining: bool,
     /// What to tell clients of the drain: when it gives up, and after how long the next one may come back.
     goodbye: Option<Goodbye>,
@@ -99,6 +102,7 @@ impl Router {
             by_id: HashMap::default(),
             groups: Groups::default(),
             stats: Stats::default(),
+            latency: Latency::default(),
             draining: false,
             goodbye: None,
             ended: false,
@@ -118,6 +122,11 @@ impl Router {
     /// The settings in force.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// How long events take.
+    pub fn latency(&self) -> &Latency {
+        &self.latency
     }
 
     /// What was lost.

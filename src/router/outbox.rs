@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::latency::Stamp;
 use super::levels::{Levels, Waits};
 use super::subscription::SubscriptionKey;
 use super::{Millis, Reason, Settings};
@@ -14,6 +15,8 @@ use crate::protocol::{Event, Priority};
 pub(super) struct Waiting {
     pub event: Arc<Event>,
     pub subscription: SubscriptionKey,
+    /// When the event was accepted.
+    pub accepted: Stamp,
     pub deadline: Millis,
 }
 

@@ -3,6 +3,7 @@
 mod clients;
 mod groups;
 mod inspecting;
+mod latency;
 mod leftovers;
 mod lifecycle;
 mod matching;

@@ -14,7 +14,7 @@ use crate::protocol::{
     ErrorCode, Event, Fill, Hello, Incoming, PROTOCOL, Publish, PublishBatch, PublishOptions,
     Receipt as When, Refused, Request, Subscription, Time, WireError, decode,
 };
-use crate::router::{ClientKey, Millis, Notice, Published, Receipt, Refusal, Router};
+use crate::router::{ClientKey, Moment, Notice, Published, Receipt, Refusal, Router};
 
 /// A message that was read, before the engine is asked.
 pub(super) enum Heard<'a> {
@@ -104,7 +104,7 @@ impl Dialogue {
     }
 
     /// Does what the client asks.
-    pub fn answer(&mut self, heard: Heard, router: &mut Router, now: Millis, out: &mut Vec<u8>) {
+    pub fn answer(&mut self, heard: Heard, router: &mut Router, now: Moment, out: &mut Vec<u8>) {
         let incoming = match heard {
             Heard::Request(incoming) => incoming,
             Heard::Refused(Refused { error, request_id }) => {
@@ -122,7 +122,7 @@ impl Dialogue {
                 self.unsubscribe(&subscription_id, request_id, router, now, out);
             }
             Request::GetHealth => {
-                let health = router.health(now, wall_clock());
+                let health = router.health(now.millis, wall_clock());
                 send(&Reply::Health(&health), request_id, out);
             }
             Request::Hello(hello) => self.greet(&hello, request_id, router, out),
@@ -134,7 +134,7 @@ impl Dialogue {
         publish: Publish,
         request_id: Option<&str>,
         router: &mut Router,
-        now: Millis,
+        now: Moment,
         out: &mut Vec<u8>,
     ) {
         let Publish { event, options } = publish;
@@ -153,7 +153,7 @@ impl Dialogue {
         batch: PublishBatch,
         request_id: Option<&str>,
         router: &mut Router,
-        now: Millis,
+        now: Moment,
         out: &mut Vec<u8>,
     ) {
         let mut pending = Pending::new(Shape::Batch, request_id);
@@ -176,11 +176,11 @@ impl Dialogue {
         options: PublishOptions,
         token: u64,
         router: &mut Router,
-        now: Millis,
+        now: Moment,
     ) -> Fate {
         // Part 1 knows no `rejected`.
         let refused = if self.hello { Status::Rejected } else { Status::Dropped };
-        if !self.rate.admit(now) {
+        if !self.rate.admit(now.millis) {
             return self.not_taken(event, refused, ErrorCode::RateLimited.as_str());
         }
         let wants_receipt = options.receipt == When::Dispatched;
@@ -204,7 +204,7 @@ impl Dialogue {
         wanted: Subscription,
         request_id: Option<&str>,
         router: &mut Router,
-        now: Millis,
+        now: Moment,
         out: &mut Vec<u8>,
     ) {
         // What this client published before it asked must not count as published after.
@@ -215,7 +215,7 @@ impl Dialogue {
             Ok(subscribed) => {
                 let sub = self.lean.then_some(subscribed.number);
                 send(&Reply::Subscribed { subscription_id: id, topics: &topics, sub }, request_id, out);
-                router.adopt(id, now);
+                router.adopt(id, now.millis);
             }
             Err(Refusal::MaxSubscriptions(most)) => {
                 let text = format!(
@@ -235,12 +235,12 @@ impl Dialogue {
         subscription: &str,
         request_id: Option<&str>,
         router: &mut Router,
-        now: Millis,
+        now: Moment,
         out: &mut Vec<u8>,
     ) {
         router.dispatch(SLICE, now);
         let id = Uuid::try_parse(subscription).ok();
-        match id.map(|id| (id, router.unsubscribe(self.key, id, now))) {
+        match id.map(|id| (id, router.unsubscribe(self.key, id, now.millis))) {
             Some((subscription_id, Ok(()))) => {
                 send(&Reply::Unsubscribed { subscription_id }, request_id, out)
             }
