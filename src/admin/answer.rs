@@ -47,7 +47,8 @@ impl Office {
         }
     }
 
-    fn status(&self) -> Status {
+    /// How the router is.
+    pub(super) fn status(&self) -> Status {
         let (now, wall) = (self.hub.now(), wall_clock());
         let life = self.life.borrow().clone();
         let (health, queue_depth, waiting_deliveries, stats, counts, dead_letters_kept) =

@@ -58,15 +58,14 @@ impl Guests {
     ///
     /// # Errors
     /// A listener cannot be used.
-    pub fn invite(listeners: Vec<StdListener>, office: Office) -> io::Result<Self> {
-        let office = Arc::new(office);
+    pub fn invite(listeners: Vec<StdListener>, office: &Arc<Office>) -> io::Result<Self> {
         let mut accepting = JoinSet::new();
         // Each connection holds a receiver, so that the end of all of them can be seen.
         let coming = watch::Sender::new(());
         for listener in listeners {
             listener.set_nonblocking(true)?;
             let listener = UnixListener::from_std(listener)?;
-            accepting.spawn(accept_all(listener, Arc::clone(&office), coming.subscribe()));
+            accepting.spawn(accept_all(listener, Arc::clone(office), coming.subscribe()));
         }
         Ok(Self { accepting, coming })
     }

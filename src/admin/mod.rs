@@ -10,6 +10,8 @@ mod answer;
 #[cfg(feature = "daemon")]
 mod guests;
 #[cfg(feature = "daemon")]
+pub mod http;
+#[cfg(feature = "daemon")]
 mod line;
 #[cfg(feature = "daemon")]
 mod orders;

@@ -82,6 +82,11 @@ impl Router {
         self.ingress.depth()
     }
 
+    /// How full the ingress queue is, 0 to 1; of several queues the fullest.
+    pub fn queue_fullness(&self) -> f64 {
+        self.ingress.fullness()
+    }
+
     /// Clients that are connected.
     pub fn connected_clients(&self) -> usize {
         self.clients.len()
@@ -130,7 +135,7 @@ impl Router {
     pub fn health(&self, now: Millis, wall: Time) -> Health {
         let mut errors = Vec::new();
         let mut status = HealthStatus::Healthy;
-        let fullness = self.ingress.fullness();
+        let fullness = self.queue_fullness();
         if fullness > DEGRADED_ABOVE {
             status = HealthStatus::Degraded;
             errors.push(format!("the ingress queue is {:.0} % full", fullness * 100.0));

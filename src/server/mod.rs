@@ -22,7 +22,7 @@ mod socket;
 
 pub use accept::ServeError;
 pub use hub::{Hub, wall_clock};
-pub use listen::{BindError, bind};
+pub use listen::{BindError, bind, bind_tcp};
 pub use serve::Server;
 pub use settings::Settings;
 pub use socket::Listener;

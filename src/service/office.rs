@@ -1,5 +1,6 @@
 //! The admin socket: where it is, whose it is, and that it is served.
 
+use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use super::instance::Instance;
 use super::privileges::{self, Account};
 use super::source::Source;
 use super::status::Status;
+use crate::admin::http::{Desk, Http, Process};
 use crate::admin::{self, Guests, Office, Order, Rights};
 use crate::config::place::{Place, SOCKET};
 use crate::config::{Config, Loaded};
@@ -77,33 +79,65 @@ impl Instance {
     }
 }
 
-/// Begins to serve the admin socket. Orders come to the receiver.
+/// Where the router is asked about itself.
+#[derive(Debug)]
+pub(super) struct Doors {
+    /// The admin socket.
+    pub socket: Vec<UnixListener>,
+    /// Health and metrics.
+    pub http: Vec<TcpListener>,
+    /// What the operating system says of us.
+    pub process: Process,
+}
+
+/// Those who answer. The HTTP side's end when they are dropped.
+pub(super) struct Open {
+    pub guests: Guests,
+    _http: Http,
+}
+
+/// Begins to serve the admin socket and HTTP. Orders come to the receiver.
 ///
 /// # Errors
 /// A socket cannot be used.
 pub(super) fn open(
-    admin: Vec<UnixListener>,
+    doors: Doors,
     hub: &Arc<Hub>,
     status: &Status,
     loaded: &Loaded,
     listeners: &[Listener],
     inherited: bool,
-) -> Result<(Guests, mpsc::Receiver<Order>), Failure> {
+) -> Result<(Open, mpsc::Receiver<Order>), Failure> {
     let (orders, ordered) = mpsc::channel(WAITING);
     let names: Vec<_> = listeners.iter().map(Listener::name).collect();
     let host = (!inherited).then_some(loaded.config.host.as_str());
-    let office = Office {
+    let url = url(&names, host);
+    let pages: Vec<_> = doors.http.iter().map(page).collect();
+    for page in &pages {
+        tracing::info!("health and metrics on {page}");
+    }
+    let office = Arc::new(Office {
         hub: Arc::clone(hub),
-        url: url(&names, host),
-        listeners: names,
+        url,
+        listeners: [names, pages].concat(),
         config_file: loaded.file.as_ref().map(|file| file.display().to_string()),
         user: geteuid().as_raw(),
         orders,
         life: status.life(),
-    };
-    let guests = Guests::invite(admin, office)
-        .map_err(|error| Failure::new(Exit::System, format!("cannot serve the admin socket: {error}")))?;
-    Ok((guests, ordered))
+    });
+    let unusable = |what, error| Failure::new(Exit::System, format!("cannot serve {what}: {error}"));
+    let guests =
+        Guests::invite(doors.socket, &office).map_err(|error| unusable("the admin socket", error))?;
+    let desk = Desk::new(office, loaded.config.admin.http_hosts.clone(), doors.process);
+    let http = Http::open(doors.http, desk).map_err(|error| unusable("health and metrics", error))?;
+    Ok((Open { guests, _http: http }, ordered))
+}
+
+fn page(listener: &TcpListener) -> String {
+    match listener.local_addr() {
+        Ok(address) => format!("http://{address}"),
+        Err(error) => format!("an unknown address ({error})"),
+    }
 }
 
 /// With the host as it was set, and the port that it got.

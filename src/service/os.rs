@@ -33,7 +33,7 @@ pub(super) fn inherited() -> io::Result<Vec<(OwnedFd, String)>> {
 }
 
 /// Takes the sockets that launchd holds for this job, by launch_activate_socket(3): those that its property list has
-/// under `Sockets` as `ws` and `admin`. Nothing when launchd did not start us. Written to the manual page and
+/// under `Sockets` as `ws`, `admin` and `http`. Nothing when launchd did not start us. Written to the manual page and
 /// reviewed, but not run: no machine for it was at hand.
 ///
 /// # Errors
@@ -46,7 +46,7 @@ pub(super) fn inherited() -> io::Result<Vec<(OwnedFd, String)>> {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
-    for (c_name, name) in [(c"ws", "ws"), (c"admin", "admin")] {
+    for (c_name, name) in [(c"ws", "ws"), (c"admin", "admin"), (c"http", "http")] {
         for number in activate(c_name)? {
             // SAFETY: launchd has opened it for this process and gives it out once; nobody else knows its number.
             found.push((unsafe { OwnedFd::from_raw_fd(number) }, name.to_owned()));
