@@ -66,10 +66,10 @@ async def test_what_is_no_socket_is_left_alone(start, tmp_path):
 
 async def test_a_setting_for_later_is_said_to_be_one(tmp_path):
     file = tmp_path / "c.toml"
-    file.write_text("[admin]\nhttp = '127.0.0.1:9091'\n")
+    file.write_text("[auth]\ntoken_file = '/t'\n")
     checked = subprocess.run([program(), "--check-config", "-c", file], env=environment(tmp_path), capture_output=True,
                              text=True)
-    assert checked.returncode == 78 and "does not have admin.http yet" in checked.stderr
+    assert checked.returncode == 78 and "does not have [auth] yet" in checked.stderr
 
 
 async def test_who_is_in_its_group_may_look_and_nobody_else_may_connect(start, tmp_path):
