@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::future::Future;
 use std::io;
 use std::net::TcpListener as StdListener;
 use std::sync::Arc;
@@ -104,6 +103,6 @@ async fn converse(stream: TcpStream, port: u16, desk: Arc<Desk>) {
 }
 
 /// Returns when nothing was asked for too long.
-fn silence(asked: &Notify) -> impl Future<Output = ()> + '_ {
-    async { while tokio::time::timeout(ANSWER_TIMEOUT, asked.notified()).await.is_ok() {} }
+async fn silence(asked: &Notify) {
+    while tokio::time::timeout(ANSWER_TIMEOUT, asked.notified()).await.is_ok() {}
 }
