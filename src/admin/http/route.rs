@@ -23,12 +23,9 @@ type Answer = Response<Full<Bytes>>;
 
 /// What the answers are made of.
 pub struct Desk {
-    /// What it shares with the admin socket.
-    pub office: Arc<Office>,
-    /// Names that it may be addressed by, beside IP addresses and `localhost`.
-    pub hosts: Vec<String>,
-    /// What the operating system says of us.
-    pub process: Process,
+    office: Arc<Office>,
+    hosts: Vec<String>,
+    process: Process,
     pace: Pace,
 }
 
@@ -60,7 +57,7 @@ const PAGES: [Page; 5] = [
 ];
 
 impl Desk {
-    /// A desk that has not answered anybody yet.
+    /// It shares the office with the admin socket, and may be addressed by `hosts`, beside IP addresses and `localhost`.
     pub fn new(office: Arc<Office>, hosts: Vec<String>, process: Process) -> Self {
         Self { office, hosts, process, pace: Pace::default() }
     }
