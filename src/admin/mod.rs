@@ -8,6 +8,8 @@ pub mod messages;
 #[cfg(feature = "daemon")]
 mod answer;
 #[cfg(feature = "daemon")]
+mod figures;
+#[cfg(feature = "daemon")]
 mod guests;
 #[cfg(feature = "daemon")]
 pub mod http;

@@ -101,11 +101,15 @@ impl Router {
             turn.close = Some(Close::GoingAway);
             return;
         }
-        let Self { clients, subscriptions, dead, stats, .. } = self;
+        let Self { clients, subscriptions, dead, stats, delivered_lately, .. } = self;
         let client = &mut clients[key.index as usize];
         let written = client.outbox.settle() as u64;
-        stats.delivered += written;
-        client.delivered += written;
+        if written > 0 {
+            stats.delivered += written;
+            client.delivered += written;
+            client.delivered_lately.add(written, now);
+            delivered_lately.add(written, now);
+        }
         let mut bytes = 0;
         while turn.deliveries.len() < budget.events && bytes < budget.bytes {
             let Some(waiting) = client.outbox.take() else { break };

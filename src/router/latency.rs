@@ -19,6 +19,11 @@ const DISORDER: u32 = TICKS as u32;
 pub(super) struct Stamp(u32);
 
 impl Stamp {
+    /// Seconds since an earlier moment.
+    pub fn seconds_since(self, earlier: Self) -> f64 {
+        f64::from(self.since(earlier)) / TICKS as f64
+    }
+
     /// Ticks since an earlier moment.
     fn since(self, earlier: Self) -> u32 {
         let ticks = self.0.wrapping_sub(earlier.0);
@@ -119,7 +124,7 @@ impl Histogram {
 }
 
 /// How long events take through the router. Each list is by priority, lowest first.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Latency {
     /// From being accepted to being matched.
     pub queue_wait: [Histogram; Priority::LEVELS],

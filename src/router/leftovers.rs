@@ -214,7 +214,7 @@ impl Router {
         let Some(at) = self.begun.iter().position(|(of, _)| *of == key) else { return };
         let (_, owed) = self.begun.swap_remove(at);
         if is_written {
-            self.stats.delivered += 1;
+            self.count_delivered(1, now);
         } else if self.ended {
             self.held.owed.insert(0, owed);
         } else {

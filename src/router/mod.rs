@@ -20,8 +20,10 @@ mod levels;
 mod lifecycle;
 mod outbox;
 mod publish;
+mod recent;
 mod settings;
 mod subscription;
+mod topics;
 
 use std::collections::HashMap;
 use std::task::Waker;
@@ -34,20 +36,23 @@ pub use client::{ClientKey, ClientName, Close, Notice};
 pub use clients::{Refusal, Subscribed};
 pub use dead_letters::{DeadLetter, DeadLetters, Reason};
 pub use delivery::{Budget, Delivery, Turn};
-pub use health::{ClientView, Slow, Stats};
+pub use health::{ClientView, Rates, Slow, Stats};
 pub use index::Index;
-pub use inspect::{ClientRow, Page, Requeued, SubscriptionRow};
+pub use inspect::{Behind, ClientRow, Page, Requeued, SubscriptionRow};
 pub use latency::{Histogram, Latency, Moment};
 pub use leftovers::{Left, Leftover, Owed};
 pub use publish::{Published, Receipt, Refusals};
 pub use settings::{Settings, SlowConsumer};
 pub use subscription::Gap;
+pub use topics::Busiest;
 
 use client::Client;
 use drain::Goodbye;
 use groups::Groups;
 use ingress::Ingress;
+use recent::Recent;
 use subscription::{GroupKey, Subscription, SubscriptionKey};
+use topics::TopicWatch;
 
 /// Milliseconds since the engine's start.
 pub type Millis = u64;
@@ -64,6 +69,10 @@ pub struct Router {
     dead: DeadLetters,
     stats: Stats,
     latency: Latency,
+    accepted_lately: Recent,
+    delivered_lately: Recent,
+    /// Somebody looks at the topics.
+    topics: Option<Box<TopicWatch>>,
     draining: bool,
     /// What to tell clients of the drain: when it gives up, and after how long the next one may come back.
     goodbye: Option<Goodbye>,
@@ -103,6 +112,9 @@ impl Router {
             groups: Groups::default(),
             stats: Stats::default(),
             latency: Latency::default(),
+            accepted_lately: Recent::default(),
+            delivered_lately: Recent::default(),
+            topics: None,
             draining: false,
             goodbye: None,
             ended: false,

@@ -92,8 +92,17 @@ impl Router {
             }
         }
         self.stats.accepted[priority] += 1;
+        self.accepted_lately.add(1, now);
         self.stats.last_event = Some(now);
         Published::Queued
+    }
+
+    /// So many of the events that were accepted were this client's.
+    pub fn published_by(&mut self, key: ClientKey, events: u64, now: Millis) {
+        if let Some(client) = self.client(key) {
+            client.published += events;
+            client.published_lately.add(events, now);
+        }
     }
 
     /// Matches queued events, highest first, until the queue is empty or about `budget` deliveries were made.
@@ -133,6 +142,9 @@ impl Router {
     fn route(&mut self, queued: Queued, now: Millis) -> usize {
         self.stats.processed += 1;
         self.sequence += 1;
+        if self.topics.as_mut().is_some_and(|watch| !watch.count(queued.event.topic(), now)) {
+            self.topics = None;
+        }
         let mut found = std::mem::take(&mut self.found);
         self.index.matches(queued.event.topic(), &mut found);
         let looked_at = found.len();

@@ -7,6 +7,7 @@ mod latency;
 mod leftovers;
 mod lifecycle;
 mod matching;
+mod pace;
 mod receipts;
 mod shedding;
 mod waking;

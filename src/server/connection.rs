@@ -266,6 +266,7 @@ impl Connection {
             for message in heard {
                 dialogue.answer(message, router, now, outgoing.control());
             }
+            dialogue.count_published(router, now);
             router.dispatch(SLICE, now)
         });
         outgoing.lean = dialogue.lean;

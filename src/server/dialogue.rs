@@ -34,6 +34,8 @@ pub(super) struct Dialogue {
     hello: bool,
     pub lean: bool,
     receipts: Receipts,
+    /// Events that were accepted and that the engine does not know to be this client's.
+    published: u64,
 }
 
 /// Fills in what a publisher left out.
@@ -77,7 +79,7 @@ impl Dialogue {
     pub fn new(key: ClientKey, client_id: Uuid, rate: Rate) -> Self {
         let client_name = client_id.to_string().into();
         let receipts = Receipts::default();
-        Self { key, client_id, client_name, rate, hello: false, lean: false, receipts }
+        Self { key, client_id, client_name, rate, hello: false, lean: false, receipts, published: 0 }
     }
 
     /// The first thing the client is told.
@@ -185,11 +187,20 @@ impl Dialogue {
         }
         let wants_receipt = options.receipt == When::Dispatched;
         let receipt = wants_receipt.then_some(Receipt { client: self.key, token });
-        match router.publish(Arc::clone(event), options.ttl_ms, receipt, now) {
+        let published = router.publish(Arc::clone(event), options.ttl_ms, receipt, now);
+        self.published += u64::from(published == Published::Queued);
+        match published {
             Published::Queued if wants_receipt => Fate::Open,
             Published::Queued => Fate::Queued,
             Published::QueueFull => self.not_taken(event, Status::Dropped, "queue_full"),
             Published::Draining => self.not_taken(event, refused, ErrorCode::Draining.as_str()),
+        }
+    }
+
+    /// Has the engine count what was published since this was last called, once for all messages of a read.
+    pub fn count_published(&mut self, router: &mut Router, now: Moment) {
+        if self.published > 0 {
+            router.published_by(self.key, std::mem::take(&mut self.published), now.millis);
         }
     }
 

@@ -127,7 +127,7 @@ impl Hub {
     }
 
     /// The same as finely as latency is measured.
-    pub(super) fn moment(&self) -> Moment {
+    pub fn moment(&self) -> Moment {
         Moment::after(self.start.elapsed())
     }
 
@@ -196,6 +196,11 @@ impl Hub {
 
 /// The time on the wall.
 pub fn wall_clock() -> Time {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    wall_time(SystemTime::now())
+}
+
+/// A moment of the operating system's as the protocol writes it.
+pub fn wall_time(moment: SystemTime) -> Time {
+    let since_epoch = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Time::from_micros(since_epoch.as_micros() as i64)
 }

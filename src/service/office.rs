@@ -7,17 +7,20 @@ use std::sync::Arc;
 
 use nix::unistd::geteuid;
 use tokio::sync::mpsc;
+use tracing::Level;
 
 use super::exit::{Exit, Failure};
 use super::instance::Instance;
+use super::logging::{LogHandle, Logged};
 use super::privileges::{self, Account};
 use super::source::Source;
 use super::status::Status;
 use crate::admin::http::{Desk, Http, Process};
+use crate::admin::messages::LoggedError;
 use crate::admin::{self, Guests, Office, Order, Rights};
 use crate::config::place::{Place, SOCKET};
 use crate::config::{Config, Loaded};
-use crate::server::{Hub, Listener};
+use crate::server::{Hub, Listener, wall_time};
 
 /// Orders that wait for the service to look at them.
 const WAITING: usize = 4;
@@ -107,6 +110,7 @@ pub(super) fn open(
     loaded: &Loaded,
     listeners: &[Listener],
     inherited: bool,
+    log: &LogHandle,
 ) -> Result<(Open, mpsc::Receiver<Order>), Failure> {
     let (orders, ordered) = mpsc::channel(WAITING);
     let names: Vec<_> = listeners.iter().map(Listener::name).collect();
@@ -121,6 +125,7 @@ pub(super) fn open(
         url,
         listeners: [names, pages].concat(),
         config_file: loaded.file.as_ref().map(|file| file.display().to_string()),
+        recent_errors: recent_errors(log.clone()),
         user: geteuid().as_raw(),
         orders,
         life: status.life(),
@@ -138,6 +143,16 @@ fn page(listener: &TcpListener) -> String {
         Ok(address) => format!("http://{address}"),
         Err(error) => format!("an unknown address ({error})"),
     }
+}
+
+fn recent_errors(log: LogHandle) -> Box<dyn Fn() -> Vec<LoggedError> + Send + Sync> {
+    let told = |logged: Logged| LoggedError {
+        time: wall_time(logged.time).to_string(),
+        level: if logged.level == Level::ERROR { "error" } else { "warning" }.to_owned(),
+        message: logged.text,
+        times: logged.times,
+    };
+    Box::new(move || log.recent().into_iter().map(told).collect())
 }
 
 /// With the host as it was set, and the port that it got.

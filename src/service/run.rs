@@ -91,7 +91,7 @@ async fn serve(
         .map_err(|error| Failure::new(Exit::System, format!("cannot watch for signals: {error}")))?;
     held.release()?;
     let status = Status::new(Arc::clone(&hub), supervisor.clone(), Phase::Starting);
-    let (open, mut ordered) = office::open(doors, &hub, &status, &loaded, &listeners, inherited)?;
+    let (open, mut ordered) = office::open(doors, &hub, &status, &loaded, &listeners, inherited, &log)?;
     restore(&hub, &loaded).await?;
     let mut server = Server::start(Arc::clone(&hub), loaded.config.threads)
         .map_err(|error| Failure::new(Exit::System, error.to_string()))?;

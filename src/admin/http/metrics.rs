@@ -91,7 +91,7 @@ impl Metrics {
                 "From accepting an event to matching it against the subscriptions.",
                 Some(Unit::Seconds),
             ),
-            &self.engine.queue_wait,
+            &self.engine.latency.queue_wait,
         )
     }
 
@@ -119,7 +119,7 @@ impl Metrics {
                 "From accepting an event to handing it to a subscriber's socket, for each delivery.",
                 Some(Unit::Seconds),
             ),
-            &self.engine.delivery,
+            &self.engine.latency.delivery,
         )?;
         let letters = Reason::ALL.into_iter().zip(&self.engine.dead_letters).flat_map(|(reason, counts)| {
             by_priority(*counts)

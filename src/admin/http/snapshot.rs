@@ -1,10 +1,10 @@
 //! A copy of what the engine counts, made in a moment under its lock.
 
 use crate::protocol::Priority;
-use crate::router::{Histogram, Reason, Router, Stats};
+use crate::router::{Latency, Reason, Router, Stats};
 
 /// What the engine counts. Lists are by priority, lowest first.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Debug)]
 pub(super) struct Snapshot {
     pub stats: Stats,
     /// Events that wait to be matched.
@@ -20,14 +20,12 @@ pub(super) struct Snapshot {
     pub dead_letters: [[u64; Priority::LEVELS]; Reason::ALL.len()],
     /// Dead letters that can be looked at.
     pub kept: usize,
-    pub queue_wait: [Histogram; Priority::LEVELS],
-    pub delivery: [Histogram; Priority::LEVELS],
+    pub latency: Latency,
 }
 
 impl Snapshot {
     pub fn of(router: &Router) -> Self {
         let dead = router.dead_letters();
-        let latency = router.latency();
         Self {
             stats: router.stats().clone(),
             queue: router.queue_depth(),
@@ -38,8 +36,7 @@ impl Snapshot {
             subscriptions: router.subscriptions(),
             dead_letters: Reason::ALL.map(|reason| dead.count(reason)),
             kept: dead.iter().len(),
-            queue_wait: latency.queue_wait.clone(),
-            delivery: latency.delivery.clone(),
+            latency: router.latency().clone(),
         }
     }
 }

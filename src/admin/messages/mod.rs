@@ -3,10 +3,12 @@
 //! Fields are only ever added, and whoever does not know one passes over it; a change that is more than that raises
 //! [`PROTOCOL`].
 
+mod figures;
 mod views;
 
 use serde::{Deserialize, Serialize};
 
+pub use figures::{Latency, LoggedError, Quantiles, Rates, Slowest, Top, Topic};
 pub use views::{
     Change, Client, Clients, Ended, Health, Kicked, Letter, Letters, Progress, Reason, Reloaded, Requeued,
     Setting, Status, Subscription, Subscriptions, Totals,
@@ -48,6 +50,8 @@ impl Greeting {
 pub enum Request {
     /// How the router is: [`Status`].
     Status,
+    /// What a screen shows that looks again and again: [`Top`].
+    Top,
     /// A page of clients: [`Clients`].
     Clients {
         /// Where it begins, 0 for the first one.
@@ -109,6 +113,8 @@ impl Request {
 pub enum Answer {
     /// How the router is.
     Status(Box<Status>),
+    /// What a screen shows.
+    Top(Box<Top>),
     /// Clients.
     Clients(Clients),
     /// Subscriptions.
