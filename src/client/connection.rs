@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
+use tokio_tungstenite::tungstenite::{self, Bytes, Message as Frame, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use uuid::Uuid;
 
@@ -260,10 +260,7 @@ impl Connection {
         }
     }
 
-    fn text(
-        &self,
-        frame: Option<Result<Frame, tokio_tungstenite::tungstenite::Error>>,
-    ) -> Result<Option<tokio_tungstenite::tungstenite::Utf8Bytes>, Error> {
+    fn text(&self, frame: Option<tungstenite::Result<Frame>>) -> Result<Option<Utf8Bytes>, Error> {
         match frame {
             Some(Ok(Frame::Text(text))) => Ok(Some(text)),
             Some(Ok(Frame::Close(close))) => {
@@ -279,7 +276,7 @@ impl Connection {
     }
 
     /// The router no longer listens. It may have said why.
-    async fn last_words(&mut self, error: Box<tokio_tungstenite::tungstenite::Error>) -> Error {
+    async fn last_words(&mut self, error: Box<tungstenite::Error>) -> Error {
         let heard = timeout(LAST_WORDS, async {
             loop {
                 let frame = self.socket.next().await;
