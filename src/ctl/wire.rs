@@ -44,11 +44,12 @@ impl Place {
         }
     }
 
-    /// Where the router is that was at `last`: another run of it may have another port.
-    pub fn find_again(&self, last: &Address) -> Address {
-        match &self.url {
-            Some(url) => url.clone(),
-            None => self.ask().unwrap_or_else(|_| last.clone()),
+    /// Where the router is now that was at `last`, if it was anywhere: another run of it may have another port.
+    pub fn find_again(&self, last: Option<&Address>) -> Result<Address, Failure> {
+        match (&self.url, last) {
+            (Some(url), _) => Ok(url.clone()),
+            (None, Some(last)) => Ok(self.ask().unwrap_or_else(|_| last.clone())),
+            (None, None) => self.find(),
         }
     }
 
@@ -97,16 +98,22 @@ pub(super) fn failed(error: Error) -> Failure {
             io::ErrorKind::PermissionDenied => {
                 Failure::new(DENIED, "not_permitted", format!("{error}; use sudo"))
             }
-            _ => Failure::new(NOT_RUNNING, "not_running", format!("{error}; see whether the URL is right (--url)")),
+            _ => Failure::new(
+                NOT_RUNNING,
+                "not_running",
+                format!("{error}; see whether the URL is right (--url)"),
+            ),
         },
         Error::TimedOut { .. } => Failure::new(NO_ANSWER, "no_answer", format!("{error}; look at its log")),
         Error::TooManyClients { .. } => {
             let advice = "raise max_clients, or look who is there: gadugi-routerctl clients";
             Failure::new(UNAVAILABLE, "max_clients_reached", format!("{error}; {advice}"))
         }
-        Error::Refused { .. } | Error::Protocol { .. } | Error::TooLarge { .. } => {
-            Failure::new(PROTOCOL, "not_understood", format!("{error}; see whether the URL is a router's (--url)"))
-        }
+        Error::Refused { .. } | Error::Protocol { .. } | Error::TooLarge { .. } => Failure::new(
+            PROTOCOL,
+            "not_understood",
+            format!("{error}; see whether the URL is a router's (--url)"),
+        ),
         Error::Closed { code: TOO_BIG, reason } => {
             Failure::new(UNAVAILABLE, "too_large", format!("the router does not take it: {reason}"))
         }

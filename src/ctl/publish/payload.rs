@@ -39,7 +39,8 @@ fn quoted(text: &str) -> Result<Box<RawValue>, Failure> {
 /// All of a file, or of stdin when its name is `-`, without the line feed at its end.
 pub(super) fn whole(file: &Path) -> Result<String, Failure> {
     let mut text = String::new();
-    let size = open(file)?.take(LONGEST + 1).read_to_string(&mut text).map_err(|error| cannot(file, &error))?;
+    let size =
+        open(file)?.take(LONGEST + 1).read_to_string(&mut text).map_err(|error| cannot(file, &error))?;
     if size as u64 > LONGEST {
         return Err(too_long(&named(file)));
     }
@@ -77,11 +78,10 @@ pub(super) fn lines(file: &Path, as_text: bool) -> Result<mpsc::Receiver<Line>, 
 fn line(from: &mut impl BufRead, file: &Path, place: &str) -> Result<Option<String>, Failure> {
     let mut text = String::new();
     let size = from.take(LONGEST + 1).read_line(&mut text).map_err(|error| cannot(file, &error))?;
-    match size as u64 {
-        0 => Ok(None),
-        ..=LONGEST => Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned())),
-        _ => Err(too_long(place)),
+    if size as u64 > LONGEST {
+        return Err(too_long(place));
     }
+    Ok((size > 0).then(|| text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
 fn open(file: &Path) -> Result<Box<dyn Read + Send>, Failure> {
@@ -119,7 +119,8 @@ mod tests {
         for text in [r#"{"b": 1.50, "a": 2}"#, "[1]", r#""x""#, "12.50", "true", "null", "1e400"] {
             assert_eq!(json(text), text);
         }
-        for (text, string) in [("hello", r#""hello""#), ("", r#""""#), ("007", r#""007""#), ("a{", r#""a{""#)] {
+        for (text, string) in [("hello", r#""hello""#), ("", r#""""#), ("007", r#""007""#), ("a{", r#""a{""#)]
+        {
             assert_eq!(json(text), string);
         }
         assert_eq!(read("{".to_owned(), true, "x").unwrap().get(), r#""{""#);
