@@ -116,7 +116,7 @@ async fn measure(args: BenchArgs, address: &Address, out: &Output) -> Result<Rep
     let others = others(&mut first).await?;
     if others > 0 {
         let text = format!(
-            "the router has {others} other clients: their work is in these figures, and who subscribes to everything \
+            "the router has other clients ({others}): their work is in these figures, and who subscribes to everything \
              gets these events"
         );
         out.notice("other_clients", text);
@@ -142,11 +142,13 @@ async fn measure(args: BenchArgs, address: &Address, out: &Output) -> Result<Rep
     publishers.into_iter().for_each(|publisher| drop(publishing.spawn_local(publisher.run(begun))));
     let mut receiving = JoinSet::new();
     subscribers.into_iter().for_each(|subscriber| drop(receiving.spawn_local(subscriber.run())));
-    all(publishing).await?;
-    let published_in = begun.elapsed();
-    // Each subscriber has to account for all that was accepted.
-    end.send_replace(Some(books.borrow().accepted));
-    all(receiving).await?;
+    let sending = async {
+        all(publishing).await?;
+        // Each subscriber has to account for all that was accepted.
+        end.send_replace(Some(books.borrow().accepted));
+        Ok(begun.elapsed())
+    };
+    let (published_in, ()) = tokio::try_join!(sending, all(receiving))?;
     progress.end();
     report.fill(&books.borrow(), begun, published_in, cpu()?.saturating_sub(cpu_before));
     Ok(report)

@@ -39,6 +39,7 @@ pub(super) struct PublishArgs {
     topic: String,
 
     /// What the event says: JSON, or else a string; `-` reads stdin; left out = {}
+    #[arg(allow_negative_numbers = true)]
     payload: Option<String>,
 
     /// A file that holds what the event says; `-` is stdin
@@ -96,7 +97,7 @@ pub(super) fn run(args: PublishArgs, place: &Place, out: &mut Output) -> Result<
             payloads,
             pace: Pace::new(args.rate, CATCH_UP),
             event: args.event.event(&args.topic),
-            tally: Tally::new(args.quiet),
+            tally: Tally::new(args.quiet, args.count == 1 && !args.lines),
             sent: 0,
         };
         publisher.run(out).await?;
