@@ -9,6 +9,9 @@ pub mod protocol;
 #[cfg(any(feature = "daemon", feature = "ctl"))]
 #[forbid(unsafe_code)]
 pub mod admin;
+#[cfg(feature = "client")]
+#[forbid(unsafe_code)]
+pub mod client;
 #[cfg(any(feature = "daemon", feature = "ctl"))]
 #[forbid(unsafe_code)]
 pub mod config;

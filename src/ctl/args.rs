@@ -7,7 +7,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::bench::BenchArgs;
 use super::failure::{Failure, USAGE};
+use super::publish::PublishArgs;
+use super::watch::{MonitorArgs, SubscribeArgs};
+use crate::client::Address;
 
 /// Looks at a running gadugi-router and changes it.
 #[derive(Parser, Debug)]
@@ -16,6 +20,10 @@ pub(super) struct Args {
     /// The router's admin socket, instead of looking for it
     #[arg(long, global = true, value_name = "FILE")]
     pub socket: Option<PathBuf>,
+
+    /// The router's WebSocket, for the commands that publish and subscribe, instead of looking for it
+    #[arg(long, global = true, value_name = "WS-URL")]
+    pub url: Option<Address>,
 
     /// Print JSON: one document, or a line each for what goes on
     #[arg(long, global = true)]
@@ -61,6 +69,14 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: DeadLettersCommand,
     },
+    /// Publish events, and tell what became of each
+    Publish(PublishArgs),
+    /// Show events of some topics as they come
+    Subscribe(SubscribeArgs),
+    /// Show all events as they come
+    Monitor(MonitorArgs),
+    /// Measure a running router under a small load
+    Bench(BenchArgs),
     /// Print the completions for a shell
     Completions {
         /// Which one

@@ -1,0 +1,331 @@
+"""gadugi-routerctl subscribe and monitor: what is shown, and what happens when the router goes away."""
+import asyncio
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import termios
+
+import pytest
+import websockets
+
+from client import connect, until
+from control import PATIENCE, control, ctl, folder_of, run
+from routers import Router, environment, free_port
+from stalled import numbered, publish_in_order
+
+SHOWN = re.compile(r"\d\d:\d\d:\d\d\.\d{3}Z  ")
+
+
+class Watcher:
+    """A command that goes on. Its output is read line by line."""
+
+    def __init__(self, router, *words, env=None, folder=None):
+        self.process = subprocess.Popen(
+            [ctl(), *words], env=environment(folder or folder_of(router)) | (env or {}), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    async def line(self) -> str:
+        """The next line of stdout."""
+        return await self._line(self.process.stdout)
+
+    async def notice(self) -> str:
+        """The next line of stderr."""
+        return await self._line(self.process.stderr)
+
+    async def _line(self, stream) -> str:
+        line = await asyncio.wait_for(asyncio.to_thread(stream.readline), PATIENCE)
+        return line.removesuffix("\n")
+
+    async def ended(self) -> int:
+        return await asyncio.to_thread(self.process.wait, PATIENCE)
+
+
+async def watching(router, *words, **extra) -> Watcher:
+    """One that has subscribed."""
+    watcher = Watcher(router, *words, **extra)
+    notice = await watcher.notice()
+    assert notice.startswith("gadugi-routerctl: watching ") or '"message":"watching ' in notice, notice
+    return watcher
+
+
+async def publish(router, *events: dict) -> None:
+    async with await connect(router) as client:
+        await client.publish_many(list(events))
+
+
+async def test_an_event_is_a_line(router):
+    async with await watching(router, "subscribe", "task.*", "note") as watcher, await connect(router) as client:
+        await client.publish({"topic": "task.done", "type": "task.completed", "priority": 9, "source": "me",
+                              "target": "you", "payload": {"a": "x\x1b[2J\ny", "b": [1, 2]},
+                              "timestamp": "2026-01-31T12:00:00.123456+00:00"})
+        assert await watcher.line() == (
+            '12:00:00.123Z   9 CRITICAL  task.done  task.completed  me → you  {"a":"x\\u001b[2J\\ny","b":[1,2]}')
+        await client.publish({"topic": "other"})
+        await client.send('{"type":"publish","event":{"topic":"note","source":"\x7fs","payload":{ "n" :\n 1.50 }}}')
+        line = await watcher.line()
+        assert SHOWN.match(line) and line.endswith('   5 NORMAL    note  custom  \\u{7f}s  {"n":1.50}')
+        await client.publish({"topic": "note", "priority": 4, "timestamp": "2026-01-31T12:00:00"})
+        assert (await watcher.line()).startswith("2026-01-31T12:00:00   4           note  custom  ")
+
+
+async def test_json_has_the_whole_event_as_others_get_it(router):
+    async with await watching(router, "monitor", "--json") as watcher, await connect(router) as client:
+        await client.subscribe("t")
+        await client.send('{"type":"publish","event":{"topic":"t","payload":{"n":1.50,"big":12345678901234567890123}}}')
+        line = await watcher.line()
+        await client.reply()
+        assert json.loads(line) == await client.event()
+        assert len(json.loads(line)) == 14 and '{"n":1.50,"big":12345678901234567890123}' in line
+
+
+@pytest.mark.parametrize(("words", "passing"), [
+    (["--type", "task.failed", "--type", "task.created"], [1, 2]),
+    (["--min-priority", "7"], [2, 3]),
+    (["--priority", "critical"], [3]),
+    (["--source", "a", "--source", "b"], [0, 1]),
+    (["--target", "x"], [3]),
+    (["--type", "task.failed", "--min-priority", "HIGH"], [2]),
+])
+async def test_filters(router, words, passing):
+    events = [
+        {"topic": "t", "priority": 1, "source": "a"},
+        {"topic": "t", "priority": 6, "source": "b", "type": "task.created"},
+        {"topic": "t", "priority": 7, "source": "c", "type": "task.failed"},
+        {"topic": "t", "priority": 10, "source": "d", "target": "x"},
+    ]
+    for command in ("subscribe", "monitor"):
+        async with await watching(router, command, "t", *words, "--json", "--count", str(len(passing))) as watcher:
+            await publish(router, *(event | {"payload": number} for number, event in enumerate(events)))
+            found = [json.loads(await watcher.line())["payload"] for _ in passing]
+            # Several of a read are matched highest priority first.
+            assert sorted(found) == passing
+            assert await watcher.ended() == 0 and watcher.process.stdout.read() == ""
+
+
+async def test_a_group_shares_its_events(router):
+    async with (await watching(router, "subscribe", "t", "--group", "g", "--json") as one,
+                await watching(router, "subscribe", "t", "--group", "g", "--json") as two):
+        await publish(router, *({"topic": "t", "payload": number} for number in range(10)))
+        halves = [[json.loads(await watcher.line())["payload"] for _ in range(5)] for watcher in (one, two)]
+        assert sorted(halves[0] + halves[1]) == list(range(10))
+
+
+async def test_it_ends_after_so_many_events(router):
+    async with await watching(router, "monitor", "--count", "3") as watcher:
+        await publish(router, *({"topic": "t", "payload": number} for number in range(5)))
+        assert await watcher.ended() == 0
+        assert [line[-2:] for line in watcher.process.stdout.read().splitlines()] == [" 0", " 1", " 2"]
+
+
+async def test_it_ends_after_some_time(router):
+    outcome = await control(router, "monitor", "--timeout", "200ms")
+    assert outcome.code == 0 and outcome.out == ""
+    outcome = await control(router, "monitor", "--timeout", "200ms", "--count", "1")
+    assert outcome.code == 69 and outcome.err.splitlines()[-1].endswith("0 of 1 events came within 0.2 s")
+    outcome = await control(router, "monitor", "--timeout", "200ms", "--count", "1", "--json")
+    assert json.loads(outcome.err.splitlines()[-1])["error"]["code"] == "timed_out"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_it_ends_on_a_signal(router, number):
+    async with await watching(router, "monitor") as watcher:
+        watcher.process.send_signal(number)
+        assert await watcher.ended() == 0
+        assert watcher.process.stdout.read() == "" and watcher.process.stderr.read() == ""
+
+
+async def test_it_ends_on_a_signal_also_when_nobody_takes_its_lines(router):
+    async with await watching(router, "monitor", "--json") as watcher:
+        await publish_in_order(router, [numbered("t", 5, number) for number in range(2000)])
+
+        def the_pipe_is_full():
+            waiting = fcntl.ioctl(watcher.process.stdout, termios.FIONREAD, b"\0" * 4)
+            return struct.unpack("i", waiting)[0] > 0.8 * fcntl.fcntl(watcher.process.stdout, fcntl.F_GETPIPE_SZ)
+        await until(the_pipe_is_full, "it waits for its reader")
+        watcher.process.send_signal(signal.SIGTERM)
+        assert await watcher.ended() == 0
+
+
+async def test_it_ends_when_nobody_reads_any_more(router):
+    command = f"{ctl()} monitor | head -n 1"
+    process = subprocess.Popen(["bash", "-c", f"set -o pipefail; {command}"], env=environment(folder_of(router)),
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    notice = await asyncio.to_thread(process.stderr.readline)
+    assert "watching" in notice
+    # One event only: that the reader has gone is seen without another one.
+    await publish(router, {"topic": "t"})
+    out, err = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
+    assert process.returncode == 0 and err == "" and out.count("\n") == 1
+
+
+async def test_a_restart_of_the_router_is_survived(start, tmp_path):
+    port = free_port()
+    router = start(port=port)
+    async with await watching(router, "monitor", folder=tmp_path, env={"GADUGI_ROUTER_URL": f"ws://127.0.0.1:{port}"}) as watcher:
+        await publish(router, {"topic": "one"})
+        assert "  one  " in await watcher.line()
+        await asyncio.to_thread(router.stop)
+        assert "winds down" in await watcher.notice()
+        lost = await watcher.notice()
+        assert f"connection to ws://127.0.0.1:{port} lost" in lost and "1001" in lost and lost.endswith("; reconnecting")
+        router = start(port=port)
+        again = await watcher.notice()
+        assert f"connected again to ws://127.0.0.1:{port} after " in again and "not shown" in again
+        await publish(router, {"topic": "two"})
+        assert "  two  " in await watcher.line()
+
+        router.kill()
+        assert "reconnecting" in await watcher.notice()
+        router = start(port=port)
+        assert "connected again" in await watcher.notice()
+        await publish(router, {"topic": "three"})
+        assert "  three  " in await watcher.line()
+
+
+async def test_a_router_that_comes_back_elsewhere_is_found_by_its_admin_socket(router):
+    folder = folder_of(router)
+    async with await watching(router, "monitor", "--json") as watcher:
+        await asyncio.to_thread(router.stop)
+        codes = [json.loads(await watcher.notice())["notice"]["code"] for _ in range(2)]
+        assert codes == ["draining", "lost"]
+        second = await again_in(folder)
+        try:
+            notice = json.loads(await watcher.notice())["notice"]
+            assert notice["code"] == "connected" and f":{second.port} " in notice["message"]
+            await publish(second, {"topic": "t"})
+            assert json.loads(await watcher.line())["topic"] == "t"
+        finally:
+            await asyncio.to_thread(second.stop)
+
+
+async def again_in(folder) -> Router:
+    """Another router with the same run-time directory, on another port."""
+    return await asyncio.to_thread(
+        Router, folder / "again", extra_env={"GADUGI_ROUTER_RUNTIME_DIR": str(folder)})
+
+
+async def test_it_waits_for_a_router_if_asked(start, tmp_path):
+    port = free_port()
+    async with Watcher(None, "monitor", "--wait", "--url", f"ws://127.0.0.1:{port}", folder=tmp_path) as watcher:
+        assert "waiting for it" in await watcher.notice()
+        router = start(port=port)
+        assert "watching * at" in await watcher.notice()
+        await publish(router, {"topic": "t"})
+        assert "  t  " in await watcher.line()
+    async with Watcher(None, "monitor", "--wait", "--socket", tmp_path / "none" / "admin.sock", folder=tmp_path) as watcher:
+        assert "waiting for it" in await watcher.notice()
+
+
+async def test_who_is_disconnected_by_an_operator_does_not_come_back(router):
+    async with await watching(router, "monitor") as watcher:
+        clients = (await control(router, "clients", "--json")).json["clients"]
+        assert [client["software"] for client in clients] == ["gadugi-routerctl/0.1.0"]
+        assert (await control(router, "kick", clients[0]["id"])).code == 0
+        assert await watcher.ended() == 69
+        assert "closed by the operator" in await watcher.notice()
+
+
+async def test_what_was_missed_is_told(start):
+    router = start(limits__outbox_events=50)
+    async with await watching(router, "monitor", "--json") as watcher:
+        # Nobody takes its lines, so it stands still after some of them.
+        await publish_in_order(router, [numbered("t", 3, number) for number in range(6000)])
+        notices: list[str] = []
+
+        async def read_notices():
+            while notice := await watcher.notice():
+                notices.append(notice)
+        reader = asyncio.create_task(read_notices())
+        seen = 0
+
+        def missed() -> int:
+            return sum(int(re.search(r"missed (\d+) events \(priority: 3:\1\)", notice)[1]) for notice in notices)
+        while seen + missed() < 6000:
+            line = asyncio.create_task(watcher.line())
+            await until(lambda: line.done() or seen + missed() >= 6000, "the rest is shown or told of")
+            if line.done():
+                seen += 1
+        assert seen > 0 and missed() > 0 and seen + missed() == 6000
+        assert all(json.loads(notice)["notice"]["code"] == "missed" for notice in notices)
+        watcher.process.terminate()
+        assert await watcher.ended() == 0
+        await reader
+
+
+async def test_on_a_terminal_lines_are_cut_and_coloured(router):
+    leader, follower = pty.openpty()
+    # 24 lines of 60 columns.
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    process = subprocess.Popen([ctl(), "monitor", "--count", "2"], env=environment(folder_of(router)),
+                               stdin=subprocess.DEVNULL, stdout=follower, stderr=subprocess.PIPE, text=True)
+    os.close(follower)
+    assert "watching" in await asyncio.to_thread(process.stderr.readline)
+    await publish(router, {"topic": "t", "priority": 10, "source": "s", "payload": "日本語" * 30},
+                  {"topic": "u", "source": "s"})
+    _, err = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
+    shown = os.read(leader, 10_000).decode()
+    os.close(leader)
+    assert process.returncode == 0 and err == ""
+    first, second = shown.splitlines()
+    assert "\x1b[1;35m10 SYSTEM    \x1b[0mt  custom  s  \"日本語" in first and first.endswith("…")
+    bare = re.sub(r"\x1b\[[0-9;]*m", "", first)
+    assert 58 <= sum(2 if ord(c) > 0x2fff else 1 for c in bare) <= 60
+    assert "\x1b" not in second
+
+
+@pytest.mark.parametrize(("words", "hint"), [
+    (["subscribe"], "PATTERN"),
+    (["subscribe", "a.**.b"], "last part"),
+    (["monitor", ""], "empty"),
+    (["monitor", "--min-priority", "0"], "1 to 10"),
+    (["monitor", "--type", "x"], "possible values"),
+    (["monitor", "--count", "0"], "1.."),
+    (["monitor", "--timeout", "5"], "30s"),
+])
+async def test_wrong_usage(tmp_path, words, hint):
+    outcome = run([ctl(), *words], environment(tmp_path))
+    assert outcome.code == 64 and outcome.out == "" and hint in outcome.err
+
+
+async def test_what_the_router_refuses_is_told(router):
+    outcome = await control(router, "subscribe", "t", "--group", "g" * 300)
+    assert outcome.code == 69 and outcome.out == "" and "256" in outcome.err and outcome.err.count("\n") == 1
+
+
+async def test_a_router_of_the_first_protocol_is_watched_too(tmp_path):
+    heard = []
+
+    async def serve(socket):
+        await socket.send(json.dumps({"type": "welcome", "client_id": "c", "server_time": "x"}))
+        async for text in socket:
+            message = json.loads(text)
+            heard.append(message)
+            if message["type"] == "subscribe":
+                await socket.send(json.dumps({"type": "subscribed", "topics": ["*"],
+                                              "subscription_id": "0b6f6a1e-6a53-4bb4-9a3c-fd3e0f4a1f00"}))
+                event = {"id": "i", "topic": "t", "type": "custom", "priority": 7, "source": "s",
+                         "timestamp": "2026-01-31T12:00:00.123456+00:00", "payload": {"a": 1}}
+                await socket.send(json.dumps({"type": "event", "event": event}))
+            else:
+                await socket.send(json.dumps({"type": "error", "error": f"Unknown message type: {message['type']}"}))
+
+    async with websockets.serve(serve, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        outcome = await asyncio.to_thread(run, [ctl(), "monitor", "--count", "1", "--url", url], environment(tmp_path))
+    assert outcome.code == 0 and outcome.out == '12:00:00.123Z   7 HIGH      t  custom  s  {"a":1}\n'
+    assert [message["type"] for message in heard] == ["hello", "subscribe"]
+    assert heard[1]["subscription"] == {"topics": ["*"]}
