@@ -8,11 +8,11 @@ use super::{ClientKey, ClientName, DeadLetter, Millis, Published, Router};
 use crate::protocol::{Event, Priority, Subscription as Wanted};
 
 /// Places that are looked at for one page, also when they are free.
-const LOOKED_AT: usize = 4_096;
+pub(super) const LOOKED_AT: usize = 4_096;
 /// Rows of a page.
-const ROWS: usize = 250;
+pub(super) const ROWS: usize = 250;
 /// Patterns and names in a page of subscriptions; the row that crosses it is the last.
-const NAMES: usize = 2_000;
+pub(super) const NAMES: usize = 2_000;
 
 /// A part of a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
