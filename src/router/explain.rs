@@ -131,9 +131,10 @@ impl Router {
         self.ingress.outranked(priority).map_or(Admission::QueueFull, Admission::InPlaceOf)
     }
 
-    /// What would become of an event that was matched now, for subscriptions from this place on.
-    pub fn explain(&self, event: &Event, whom: Whom, from: usize) -> Page<Explained> {
-        let rehearsal = Rehearsal::new(self, event);
+    /// What would become of an event that was matched now, for subscriptions from this place on. `size` is what it counts
+    /// as in outboxes: whoever asks has no need to make up a large one.
+    pub fn explain(&self, event: &Event, size: usize, whom: Whom, from: usize) -> Page<Explained> {
+        let rehearsal = Rehearsal::new(self, event, size);
         let (mut rows, mut names) = (Vec::new(), 0);
         let all = match whom {
             Whom::All => self.subscriptions.capacity(),

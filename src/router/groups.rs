@@ -10,7 +10,7 @@ use super::ingress::Queued;
 use super::outbox::{Ahead, Room};
 use super::subscription::{GroupKey, SubscriptionKey};
 use super::{ClientKey, Millis, Refusals, Router};
-use crate::protocol::Event;
+use crate::protocol::Priority;
 
 /// How suitable a member is; the greatest gets the event.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,7 +104,11 @@ impl Router {
         let mut contenders = std::mem::take(&mut self.contenders);
         contenders.sort_unstable();
         for group in contenders.chunk_by(|one, other| one.0 == other.0) {
-            let Some((_, fittest)) = self.fittest(group, &queued.event, |_| Some(Ahead::default())) else {
+            let Some((_, fittest)) =
+                self.fittest(group, (queued.event.size(), queued.event.priority()), |_| {
+                    Some(Ahead::default())
+                })
+            else {
                 continue;
             };
             if let Some(subscription) = self.subscriptions.get_mut(fittest.0 as usize) {
@@ -121,10 +125,11 @@ impl Router {
     pub(super) fn fittest(
         &self,
         group: &[(GroupKey, SubscriptionKey)],
-        event: &Event,
+        (bytes, priority): (usize, Priority),
         ahead: impl Fn(ClientKey) -> Option<Ahead>,
     ) -> Option<(Fitness, SubscriptionKey)> {
-        let members = group.iter().filter_map(|&(_, key)| Some((self.fitness(key, event, &ahead)?, key)));
+        let members =
+            group.iter().filter_map(|&(_, key)| Some((self.fitness(key, (bytes, priority), &ahead)?, key)));
         members.max_by_key(|&(fitness, _)| fitness)
     }
 
@@ -132,14 +137,14 @@ impl Router {
     pub(super) fn fitness(
         &self,
         member: SubscriptionKey,
-        event: &Event,
+        (bytes, priority): (usize, Priority),
         ahead: impl Fn(ClientKey) -> Option<Ahead>,
     ) -> Option<Fitness> {
         let subscription = self.subscriptions.get(member.0 as usize)?;
         let outbox = &self.clients.get(subscription.client.index as usize)?.outbox;
         let ahead = ahead(subscription.client)?;
         Some(Fitness {
-            room: outbox.prospect(ahead, event.size(), event.priority(), &self.settings).ok(),
+            room: outbox.prospect(ahead, bytes, priority, &self.settings).ok(),
             load: Reverse(outbox.len_after(ahead)),
             chosen: Reverse(subscription.chosen),
         })

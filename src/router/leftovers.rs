@@ -267,7 +267,9 @@ impl Router {
         let admits = |place: &SubscriptionKey| {
             self.subscriptions.get(place.0 as usize).is_some_and(|subscription| subscription.admits(event))
         };
-        let fit = |place| Some((self.fitness(place, event, |_| Some(Ahead::default()))?, place));
+        let fit = |place| {
+            Some((self.fitness(place, (event.size(), event.priority()), |_| Some(Ahead::default()))?, place))
+        };
         found.into_iter().filter(admits).filter_map(fit).max_by_key(|&(fitness, _)| fitness).map(|(_, it)| it)
     }
 

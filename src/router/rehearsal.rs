@@ -9,7 +9,7 @@ use super::groups::Fitness;
 use super::outbox::{Ahead, Room};
 use super::subscription::{GroupKey, SubscriptionKey};
 use super::{ClientKey, Reason, Router};
-use crate::protocol::Event;
+use crate::protocol::{Event, Priority};
 
 /// What would become of the event for one subscription that it is for.
 #[derive(Clone, Copy)]
@@ -27,7 +27,8 @@ pub(super) enum Outcome {
 /// What would become of one event.
 pub(super) struct Rehearsal<'a> {
     router: &'a Router,
-    event: &'a Event,
+    /// What it takes in an outbox.
+    measure: (usize, Priority),
     /// Every subscription that the index names.
     found: HashSet<SubscriptionKey>,
     outcomes: HashMap<SubscriptionKey, Outcome>,
@@ -36,12 +37,14 @@ pub(super) struct Rehearsal<'a> {
 }
 
 impl<'a> Rehearsal<'a> {
-    pub fn new(router: &'a Router, event: &'a Event) -> Self {
+    /// `size` is what the event counts as in outboxes, which may be more than it has.
+    pub fn new(router: &'a Router, event: &Event, size: usize) -> Self {
+        let measure = (size, event.priority());
         let mut found = Vec::new();
         router.index.matches(event.topic(), &mut found);
         let (found, outcomes, ahead) = (found, HashMap::new(), HashMap::new());
         let mut rehearsal =
-            Self { router, event, found: HashSet::with_capacity(found.len()), outcomes, ahead };
+            Self { router, measure, found: HashSet::with_capacity(found.len()), outcomes, ahead };
         let mut contenders = Vec::new();
         for key in found {
             // Two patterns of one subscription may match.
@@ -74,9 +77,9 @@ impl<'a> Rehearsal<'a> {
     fn share(&mut self, mut contenders: Vec<(GroupKey, SubscriptionKey)>) {
         contenders.sort_unstable();
         for group in contenders.chunk_by(|one, other| one.0 == other.0) {
-            let fittest = self.router.fittest(group, self.event, |client| self.ahead_of(client));
+            let fittest = self.router.fittest(group, self.measure, |client| self.ahead_of(client));
             for &(_, key) in group {
-                let own = self.router.fitness(key, self.event, |client| self.ahead_of(client));
+                let own = self.router.fitness(key, self.measure, |client| self.ahead_of(client));
                 let outcome = match (fittest, own) {
                     (Some((its, fittest)), Some(own)) => Outcome::GivenTo { fittest, its, own },
                     _ => Outcome::Expelled,
@@ -98,8 +101,8 @@ impl<'a> Rehearsal<'a> {
         let outcome = match before {
             None => Outcome::Expelled,
             Some(ahead) => {
-                let bytes = self.event.size();
-                match client.outbox.prospect(*ahead, bytes, self.event.priority(), settings) {
+                let (bytes, priority) = self.measure;
+                match client.outbox.prospect(*ahead, bytes, priority, settings) {
                     Ok(room) => {
                         client.outbox.take_ahead(ahead, bytes, settings);
                         Outcome::Taken(room)

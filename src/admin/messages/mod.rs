@@ -3,10 +3,12 @@
 //! Fields are only ever added, and whoever does not know one passes over it; a change that is more than that raises
 //! [`PROTOCOL`].
 
+mod explain;
 mod views;
 
 use serde::{Deserialize, Serialize};
 
+pub use explain::{Explained, Explanation, Fate, Located, Outline, Question, Step};
 pub use views::{
     Change, Client, Clients, Ended, Health, Kicked, Letter, Letters, Progress, Reason, Reloaded, Requeued,
     Setting, Status, Subscription, Subscriptions, Totals,
@@ -91,6 +93,15 @@ pub enum Request {
         /// An event's id; all without one.
         id: Option<String>,
     },
+    /// What would become of an event: [`Explanation`].
+    Explain(Box<Question>),
+    /// Where an event is: [`Located`].
+    Locate {
+        /// Its id.
+        id: String,
+        /// Where the search begins, 0 and 0 for its beginning.
+        from: (usize, usize),
+    },
 }
 
 impl Request {
@@ -135,6 +146,10 @@ pub enum Answer {
     },
     /// Dead letters were routed once more.
     Requeued(Requeued),
+    /// What would become of an event.
+    Explained(Explanation),
+    /// Where an event is.
+    Located(Located),
     /// It was not done.
     Error(Refused),
 }

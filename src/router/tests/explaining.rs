@@ -8,7 +8,8 @@ use super::*;
 use crate::router::{Admission, Advantage, Explained, Obstacle, Spot, Whom};
 
 fn explained(world: &World, json: &str) -> Vec<Explained> {
-    let page = world.router.explain(&event(json), Whom::All, 0);
+    let event = event(json);
+    let page = world.router.explain(&event, event.size(), Whom::All, 0);
     assert!(page.next.is_none());
     page.rows
 }
@@ -84,8 +85,8 @@ fn a_full_outbox_and_an_event_that_fits_into_none_are_named() {
     assert_eq!(obstacles(&world, r#"{"topic":"t"}"#), [Obstacle::Outbox(Reason::Evicted)]);
     let [row] = &explained(&world, r#"{"topic":"t","priority":6}"#)[..] else { panic!("one") };
     assert!(row.sheds && row.obstacles.is_empty());
-    let large = format!(r#"{{"topic":"t","payload":{{"text":"{}"}}}}"#, "x".repeat(1_000));
-    assert_eq!(obstacles(&world, &large), [Obstacle::Outbox(Reason::Oversized)]);
+    let large = world.router.explain(&numbered(2, 9), 1_001, Whom::All, 0).rows;
+    assert_eq!(large[0].obstacles, [Obstacle::Outbox(Reason::Oversized)]);
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn only_what_is_asked_about_is_explained() {
     let id = world.subscribe(one, "{}");
     world.subscribe(one, "{}");
     world.subscribe(other, "{}");
-    let rows = |whom| world.router.explain(&numbered(1, 5), whom, 0).rows.len();
+    let rows = |whom| world.router.explain(&numbered(1, 5), 500, whom, 0).rows.len();
     assert_eq!(rows(Whom::All), 3);
     assert_eq!((rows(Whom::Client(one)), rows(Whom::Client(other))), (2, 1));
     assert_eq!((rows(Whom::Subscription(id)), rows(Whom::Subscription(Uuid::nil()))), (1, 0));
@@ -162,7 +163,7 @@ proptest! {
             }
         }
         let asked = numbered("asked", priority);
-        let rows = world.router.explain(&asked, Whom::All, 0).rows;
+        let rows = world.router.explain(&asked, asked.size(), Whom::All, 0).rows;
         let expected: BTreeSet<_> =
             rows.iter().filter(|row| row.obstacles.is_empty()).map(|row| row.subscription).collect();
         let lost = |world: &World| {
