@@ -12,6 +12,9 @@ pub mod admin;
 #[cfg(any(feature = "daemon", feature = "ctl"))]
 #[forbid(unsafe_code)]
 pub mod config;
+#[cfg(feature = "client")]
+#[forbid(unsafe_code)]
+pub mod client;
 #[cfg(feature = "ctl")]
 #[forbid(unsafe_code)]
 pub mod ctl;

@@ -18,12 +18,13 @@ CRATE = "gadugi_router"
 ROOMS = {
     "protocol": (),
     "testing": ("protocol",),
+    "client": ("protocol",),
     "config": ("protocol",),
     "router": ("protocol",),
     "server": ("protocol", "router"),
     "admin": ("protocol", "config", "router", "server"),
     "service": ("protocol", "config", "router", "server", "admin"),
-    "ctl": ("protocol", "config", "admin"),
+    "ctl": ("protocol", "client", "config", "admin"),
 }
 
 # What the tests of all rooms share; the compiler keeps it out of everything else.

@@ -19,6 +19,7 @@ pub use difference::Change;
 pub use load::{Inputs, Loaded, load};
 pub use mistake::{Cause, Mistake, Mistakes, Origin};
 pub use print::example;
+pub use rules::{parse_duration, parse_size};
 pub use schema::Setting;
 pub use settings::{
     Admin, Config, Drain, Limits, Log, LogFormat, LogTarget, Process, SETTINGS, SlowConsumer,

@@ -8,6 +8,8 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::failure::{Failure, USAGE};
+use super::publish::PublishArgs;
+use crate::client::Address;
 
 /// Looks at a running gadugi-router and changes it.
 #[derive(Parser, Debug)]
@@ -16,6 +18,10 @@ pub(super) struct Args {
     /// The router's admin socket, instead of looking for it
     #[arg(long, global = true, value_name = "FILE")]
     pub socket: Option<PathBuf>,
+
+    /// The router's WebSocket, for the commands that publish and subscribe, instead of looking for it
+    #[arg(long, global = true, value_name = "WS-URL")]
+    pub url: Option<Address>,
 
     /// Print JSON: one document, or a line each for what goes on
     #[arg(long, global = true)]
@@ -61,6 +67,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: DeadLettersCommand,
     },
+    /// Publish events, and tell what became of each
+    Publish(PublishArgs),
     /// Print the completions for a shell
     Completions {
         /// Which one

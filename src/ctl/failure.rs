@@ -1,5 +1,6 @@
 //! Why a command did not do what it should: a code for scripts, a name for programs, a line for people.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -88,5 +89,11 @@ impl Failure {
             drop(writeln!(err, "{mistake}"));
         }
         drop(writeln!(err, "gadugi-routerctl: {}", self.message));
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }

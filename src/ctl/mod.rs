@@ -13,10 +13,13 @@ mod failure;
 mod find;
 mod kick;
 mod output;
+mod pace;
+mod publish;
 mod reload;
 mod status;
 mod subscriptions;
 mod table;
+mod wire;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -27,6 +30,7 @@ use args::{Args, Command};
 use connection::Connection;
 use failure::Failure;
 use output::Output;
+use wire::Place;
 
 /// The control program, from its command line to its exit code.
 pub fn main() -> ExitCode {
@@ -49,7 +53,8 @@ fn run(args: Args) -> Result<(), Failure> {
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && io::stdout().is_terminal();
     let mut out = Output { json: args.json, colour };
-    let socket = args.socket.clone();
+    let place = Place { url: args.url, socket: args.socket.clone() };
+    let socket = args.socket;
     let connect = || find::socket(socket).and_then(Connection::open);
     let done = match args.command {
         Command::Status => status::run(&mut connect()?, &mut out),
@@ -60,6 +65,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Drain => drain::run(connect()?, &mut out),
         Command::Config { what } => config_command::run(what, connect, &mut out),
         Command::DeadLetters { what } => dead_letters::run(&mut connect()?, &mut out, what),
+        Command::Publish(args) => publish::run(args, &place, &mut out),
         Command::Completions { shell } => completions::run(shell),
     };
     done.and_then(|()| io::stdout().flush().map_err(Failure::output))

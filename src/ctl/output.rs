@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::failure::Failure;
 
@@ -33,6 +34,18 @@ impl Output {
         let text = serde_json::to_string(value).map_err(|error| Failure::output(error.into()))?;
         self.line(text)?;
         io::stdout().flush().map_err(Failure::output)
+    }
+
+    /// Something to know while a command goes on, on stderr.
+    pub fn notice(&self, name: &str, text: impl Display) {
+        let mut err = io::stderr().lock();
+        // Whether anybody reads it is not this command's business.
+        drop(if self.json {
+            let notice = json!({ "notice": { "code": name, "message": text.to_string() } });
+            writeln!(err, "{notice}")
+        } else {
+            writeln!(err, "gadugi-routerctl: {text}")
+        });
     }
 
     /// The text in a colour, if there are colours.

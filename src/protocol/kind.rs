@@ -1,5 +1,9 @@
 //! The event types.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 macro_rules! event_types {
     ($($name:ident = $text:literal,)*) => {
         /// What an event is about. A type the router does not know becomes `custom`.
@@ -50,6 +54,24 @@ event_types! {
     SystemError = "system.error",
     SystemInfo = "system.info",
     Custom = "custom",
+}
+
+impl Default for EventType {
+    fn default() -> Self {
+        Self::Custom
+    }
+}
+
+impl Serialize for EventType {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        into.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for EventType {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self::from_wire(&Cow::<str>::deserialize(from)?).unwrap_or_default())
+    }
 }
 
 /// A set of event types; empty means all.

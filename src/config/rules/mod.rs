@@ -14,6 +14,7 @@ pub(super) use level::Level;
 pub(super) use number::{Auto, duration, size, whole};
 pub(super) use origins::Origins;
 pub(super) use system::{Account, FilePath, Octal};
+pub use unit::{parse_duration, parse_size};
 
 use super::value::{Given, Value, Wrong};
 

@@ -1,0 +1,237 @@
+//! `publish`: sends events, and tells what became of each.
+
+mod event;
+mod payload;
+mod tally;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use super::failure::{Failure, NO_ANSWER, UNAVAILABLE};
+use super::output::Output;
+use super::pace::{self, Pace};
+use super::wire::{self, Place};
+use crate::client::{Connection, Error, Message, NewEvent, Request};
+use crate::protocol::{PublishOptions, Receipt};
+pub(super) use event::{EventArgs, priority, types};
+use payload::Line;
+use tally::Tally;
+
+/// Events that are under way without an answer. Answers of this many fit where the router keeps those that wait.
+pub(super) const UNANSWERED: u64 = 256;
+/// How long the router may take for an answer. It tells of an event when it is matched, and may have many before it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// A rate holds over this time; who stood still for longer does not make up for it.
+const CATCH_UP: Duration = Duration::from_millis(100);
+
+/// What to publish.
+#[derive(clap::Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct PublishArgs {
+    /// What the events are matched by
+    #[arg(value_parser = event::topic)]
+    topic: String,
+
+    /// What the event says: JSON, or else a string; `-` reads stdin; left out = {}
+    payload: Option<String>,
+
+    /// A file that holds what the event says; `-` is stdin
+    #[arg(short, long, value_name = "FILE", conflicts_with = "payload")]
+    file: Option<PathBuf>,
+
+    /// The payload is a string, whatever it looks like
+    #[arg(long)]
+    text: bool,
+
+    /// Each line of the file, or of stdin, is an event of its own
+    #[arg(long, conflicts_with = "count")]
+    lines: bool,
+
+    #[command(flatten)]
+    event: EventArgs,
+
+    /// Publish it so many times
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    count: u64,
+
+    /// So many a second at most
+    #[arg(short, long, value_name = "N", value_parser = pace::rate)]
+    rate: Option<f64>,
+
+    /// Print what became of all together, not of each
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+const AFTER_HELP: &str = r#"A payload that begins with { or [ or " must be JSON. What else is JSON (numbers, true, false, null) is sent as that, and
+the rest as a string; --text sends everything as a string.
+
+Exits with 69 if an event was not taken; stderr says why.
+
+Examples:
+  gadugi-routerctl publish task.created '{"id": 1}' --priority HIGH
+  gadugi-routerctl publish note "all is well" --target planner
+  gadugi-routerctl publish report --file report.json --metadata tags.team=blue
+  tail -f events.jsonl | gadugi-routerctl publish audit - --lines --json
+  gadugi-routerctl publish load.test --count 1000 --rate 100 --quiet"#;
+
+pub(super) fn run(args: PublishArgs, place: &Place, out: &mut Output) -> Result<(), Failure> {
+    // What is wrong with the payload is wrong without a router as well.
+    let payloads = payloads(&args)?;
+    let address = place.find()?;
+    wire::block_on(async {
+        let connection = wire::connect(&address).await.map_err(wire::failed)?;
+        let mut publisher = Publisher {
+            options: PublishOptions {
+                ttl_ms: args.event.ttl.map(|ttl| ttl.as_millis() as u64),
+                receipt: if connection.has("receipt") { Receipt::Dispatched } else { Receipt::Queued },
+            },
+            connection,
+            payloads,
+            pace: Pace::new(args.rate, CATCH_UP),
+            event: args.event.event(&args.topic),
+            tally: Tally::new(args.quiet),
+            sent: 0,
+        };
+        publisher.run(out).await?;
+        publisher.connection.close().await;
+        publisher.tally.end(out)
+    })
+}
+
+fn payloads(args: &PublishArgs) -> Result<Payloads, Failure> {
+    let from_stdin = args.payload.as_deref() == Some("-");
+    let file = if from_stdin { Some(PathBuf::from("-")) } else { args.file.clone() };
+    let payload = match (file, &args.payload) {
+        (file, _) if args.lines => {
+            return payload::lines(&file.unwrap_or_else(|| "-".into()), args.text).map(Payloads::Lines);
+        }
+        (Some(file), _) => {
+            let place = if from_stdin { "stdin".to_owned() } else { file.display().to_string() };
+            Some(payload::read(payload::whole(&file)?, args.text, &place)?)
+        }
+        (None, Some(text)) => Some(payload::read(text.clone(), args.text, "the payload")?),
+        (None, None) => None,
+    };
+    Ok(Payloads::Same { payload, left: args.count })
+}
+
+/// What the events say, one after the other.
+enum Payloads {
+    /// The same for all.
+    Same { payload: Option<Box<RawValue>>, left: u64 },
+    /// A line each.
+    Lines(mpsc::Receiver<Line>),
+}
+
+impl Payloads {
+    /// The next event's; none at the end. It may be cancelled.
+    async fn next(&mut self, pace: &Pace) -> Option<Result<Option<Box<RawValue>>, Failure>> {
+        if matches!(self, Self::Same { left: 0, .. }) {
+            return None;
+        }
+        // First: a line that was taken must not be lost, so nothing is waited for after it.
+        pace.wait().await;
+        match self {
+            Self::Same { payload, left } => {
+                *left -= 1;
+                Some(Ok(payload.clone()))
+            }
+            Self::Lines(lines) => lines.recv().await.map(|line| line.map(Some)),
+        }
+    }
+}
+
+struct Publisher {
+    connection: Connection,
+    payloads: Payloads,
+    pace: Pace,
+    event: NewEvent,
+    options: PublishOptions,
+    tally: Tally,
+    sent: u64,
+}
+
+impl Publisher {
+    /// Sends everything, and waits for all answers.
+    async fn run(&mut self, out: &mut Output) -> Result<(), Failure> {
+        let mut ended = false;
+        while !ended || self.unanswered() > 0 {
+            if ended || self.unanswered() >= UNANSWERED {
+                self.answer(out).await?;
+                continue;
+            }
+            tokio::select! {
+                biased;
+                payload = self.payloads.next(&self.pace) => match payload {
+                    Some(payload) => self.publish(payload?).await?,
+                    None => ended = true,
+                },
+                message = self.connection.receive() => self.hear(message, out)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn unanswered(&self) -> u64 {
+        self.sent - self.tally.answers()
+    }
+
+    async fn publish(&mut self, payload: Option<Box<RawValue>>) -> Result<(), Failure> {
+        self.sent += 1;
+        self.pace.next();
+        self.event.payload = payload;
+        let number = self.sent.to_string();
+        let request =
+            Request::Publish { event: &self.event, options: self.options, request_id: Some(&number) };
+        let fed = self.connection.feed(&request).await;
+        fed.map_err(|error| self.broken(error))
+    }
+
+    async fn answer(&mut self, out: &mut Output) -> Result<(), Failure> {
+        let begun = Instant::now();
+        match timeout(PATIENCE, self.connection.receive()).await {
+            Ok(message) => self.hear(message, out),
+            Err(_) => {
+                let text = format!(
+                    "{} of {} events got no answer within {} s; whether they were published is not known",
+                    self.unanswered(),
+                    self.sent,
+                    begun.elapsed().as_secs()
+                );
+                Err(Failure::new(NO_ANSWER, "no_answer", text))
+            }
+        }
+    }
+
+    fn hear(&mut self, message: Result<Message, Error>, out: &mut Output) -> Result<(), Failure> {
+        match message {
+            Ok(Message::Published(published)) => self.tally.published(&published, out),
+            Ok(Message::Error(refusal)) => {
+                self.tally.refused(refusal, out);
+                Ok(())
+            }
+            // The answers say what becomes of the events.
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.broken(error)),
+        }
+    }
+
+    /// The connection is no more. What has no answer may have been published or not.
+    fn broken(&self, error: Error) -> Failure {
+        let failure = wire::failed(error);
+        if self.sent == 1 {
+            return failure;
+        }
+        let text = format!(
+            "{failure}; of {} events {} were answered, and whether the others were published is not known",
+            self.sent,
+            self.tally.answers()
+        );
+        Failure::new(UNAVAILABLE, "interrupted", text)
+    }
+}
