@@ -9,12 +9,12 @@ pub mod protocol;
 #[cfg(any(feature = "daemon", feature = "ctl"))]
 #[forbid(unsafe_code)]
 pub mod admin;
-#[cfg(any(feature = "daemon", feature = "ctl"))]
-#[forbid(unsafe_code)]
-pub mod config;
 #[cfg(feature = "client")]
 #[forbid(unsafe_code)]
 pub mod client;
+#[cfg(any(feature = "daemon", feature = "ctl"))]
+#[forbid(unsafe_code)]
+pub mod config;
 #[cfg(feature = "ctl")]
 #[forbid(unsafe_code)]
 pub mod ctl;

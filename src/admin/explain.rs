@@ -25,7 +25,7 @@ impl Office {
             Err(refused) => return Answer::Error(refused),
         };
         let size = question.size.unwrap_or(0).max(event.size());
-        let (mut steps, mut notes) = self.publishing(event.priority(), size);
+        let (mut steps, notes) = self.publishing(event.priority(), size);
         let whom = match self.whom(question) {
             Ok(whom) => Some(whom),
             Err(Answer::Explained(nobody)) => {
@@ -44,9 +44,6 @@ impl Office {
             steps.push(why::nobody(whom, question));
         }
         let has_source = question.source.is_some();
-        if !has_source {
-            notes.push("without a source an event has its publisher's client id as its source".to_owned());
-        }
         let subscriptions = rows.into_iter().map(|row| explained(row, &event, size, has_source)).collect();
         Answer::Explained(Explanation { steps, notes, subscriptions, next })
     }

@@ -112,7 +112,9 @@ impl FromStr for Address {
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let port = match uri.port_u16() {
             Some(port) => port,
-            None if authority.ends_with(':') || uri.port().is_some() => return Err(wrong("its port is no port")),
+            None if authority.ends_with(':') || uri.port().is_some() => {
+                return Err(wrong("its port is no port"));
+            }
             None => STANDARD_PORT,
         };
         if host.is_empty() || port == 0 {

@@ -53,9 +53,8 @@ mod tests {
     fn waits_are_spread_over_all_of_it() {
         let mut backoff = Backoff::new(MOST, MOST);
         let waits: Vec<_> = (0..1000).map(|_| backoff.next_wait()).collect();
-        let quarter = |at: u32| {
-            waits.iter().filter(|wait| (MOST * at / 4..MOST * (at + 1) / 4).contains(wait)).count()
-        };
+        let quarter =
+            |at: u32| waits.iter().filter(|wait| (MOST * at / 4..MOST * (at + 1) / 4).contains(wait)).count();
         assert!((0..4).all(|at| quarter(at) > 100));
     }
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::explain::ExplainArgs;
 use super::failure::{Failure, USAGE};
 use super::publish::PublishArgs;
 use crate::client::Address;
@@ -67,6 +68,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: DeadLettersCommand,
     },
+    /// Tell why an event would reach a subscriber, or did not
+    Explain(ExplainArgs),
     /// Publish events, and tell what became of each
     Publish(PublishArgs),
     /// Print the completions for a shell
@@ -124,6 +127,7 @@ pub(super) struct Which {
 const AFTER_HELP: &str = "\
 Exit codes:
    0 fine
+   1 explain: it reaches nobody of those who are asked about
    3 there is no running router
    4 the router does not answer
   64 wrong usage

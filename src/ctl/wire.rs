@@ -97,16 +97,22 @@ pub(super) fn failed(error: Error) -> Failure {
             io::ErrorKind::PermissionDenied => {
                 Failure::new(DENIED, "not_permitted", format!("{error}; use sudo"))
             }
-            _ => Failure::new(NOT_RUNNING, "not_running", format!("{error}; see whether the URL is right (--url)")),
+            _ => Failure::new(
+                NOT_RUNNING,
+                "not_running",
+                format!("{error}; see whether the URL is right (--url)"),
+            ),
         },
         Error::TimedOut { .. } => Failure::new(NO_ANSWER, "no_answer", format!("{error}; look at its log")),
         Error::TooManyClients { .. } => {
             let advice = "raise max_clients, or look who is there: gadugi-routerctl clients";
             Failure::new(UNAVAILABLE, "max_clients_reached", format!("{error}; {advice}"))
         }
-        Error::Refused { .. } | Error::Protocol { .. } | Error::TooLarge { .. } => {
-            Failure::new(PROTOCOL, "not_understood", format!("{error}; see whether the URL is a router's (--url)"))
-        }
+        Error::Refused { .. } | Error::Protocol { .. } | Error::TooLarge { .. } => Failure::new(
+            PROTOCOL,
+            "not_understood",
+            format!("{error}; see whether the URL is a router's (--url)"),
+        ),
         Error::Closed { code: TOO_BIG, reason } => {
             Failure::new(UNAVAILABLE, "too_large", format!("the router does not take it: {reason}"))
         }

@@ -93,7 +93,8 @@ fn metadata(word: &str) -> Result<(String, String), String> {
     const PLAIN: [&str; 7] =
         ["created_at", "correlation_id", "causation_id", "user_id", "session_id", "trace_id", "span_id"];
     let (key, value) = word.split_once('=').ok_or("write it as KEY=VALUE")?;
-    let is_own = key.split_once('.').is_some_and(|(map, key)| matches!(map, "tags" | "headers") && !key.is_empty());
+    let is_own =
+        key.split_once('.').is_some_and(|(map, key)| matches!(map, "tags" | "headers") && !key.is_empty());
     if is_own || PLAIN.contains(&key) {
         return Ok((key.to_owned(), value.to_owned()));
     }

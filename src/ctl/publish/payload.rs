@@ -39,7 +39,8 @@ fn quoted(text: &str) -> Result<Box<RawValue>, Failure> {
 /// All of a file, or of stdin when its name is `-`, without the line feed at its end.
 pub(super) fn whole(file: &Path) -> Result<String, Failure> {
     let mut text = String::new();
-    let size = open(file)?.take(LONGEST + 1).read_to_string(&mut text).map_err(|error| cannot(file, &error))?;
+    let size =
+        open(file)?.take(LONGEST + 1).read_to_string(&mut text).map_err(|error| cannot(file, &error))?;
     if size as u64 > LONGEST {
         return Err(too_long(&named(file)));
     }
@@ -119,7 +120,8 @@ mod tests {
         for text in [r#"{"b": 1.50, "a": 2}"#, "[1]", r#""x""#, "12.50", "true", "null", "1e400"] {
             assert_eq!(json(text), text);
         }
-        for (text, string) in [("hello", r#""hello""#), ("", r#""""#), ("007", r#""007""#), ("a{", r#""a{""#)] {
+        for (text, string) in [("hello", r#""hello""#), ("", r#""""#), ("007", r#""007""#), ("a{", r#""a{""#)]
+        {
             assert_eq!(json(text), string);
         }
         assert_eq!(read("{".to_owned(), true, "x").unwrap().get(), r#""{""#);
