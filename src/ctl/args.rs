@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::bench::BenchArgs;
 use super::explain::ExplainArgs;
 use super::failure::{Failure, USAGE};
 use super::publish::PublishArgs;
+use super::watch::{MonitorArgs, SubscribeArgs};
 use crate::client::Address;
 
 /// Looks at a running gadugi-router and changes it.
@@ -72,6 +74,12 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Publish events, and tell what became of each
     Publish(PublishArgs),
+    /// Show events of some topics as they come
+    Subscribe(SubscribeArgs),
+    /// Show all events as they come
+    Monitor(MonitorArgs),
+    /// Measure a running router under a small load
+    Bench(BenchArgs),
     /// Print the completions for a shell
     Completions {
         /// Which one

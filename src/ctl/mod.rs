@@ -3,6 +3,7 @@
 //! It asks over the admin socket (docs/admin-protocol.md), one question after the other, and needs no runtime for that.
 
 mod args;
+mod bench;
 mod clients;
 mod completions;
 mod config_command;
@@ -20,6 +21,7 @@ mod reload;
 mod status;
 mod subscriptions;
 mod table;
+mod watch;
 mod wire;
 
 use std::io::{self, IsTerminal, Write};
@@ -68,6 +70,9 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::DeadLetters { what } => dead_letters::run(&mut connect()?, &mut out, what),
         Command::Explain(args) => explain::run(&mut connect()?, &mut out, args),
         Command::Publish(args) => publish::run(args, &place, &mut out),
+        Command::Subscribe(args) => watch::subscribe(args, &place, &mut out),
+        Command::Monitor(args) => watch::monitor(args, &place, &mut out),
+        Command::Bench(args) => bench::run(args, &place, &mut out),
         Command::Completions { shell } => completions::run(shell),
     };
     done.and_then(|()| io::stdout().flush().map_err(Failure::output))

@@ -1,11 +1,12 @@
 //! What is printed on stdout.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
+use terminal_size::Width;
 
 use super::failure::Failure;
 
@@ -34,6 +35,13 @@ impl Output {
         let text = serde_json::to_string(value).map_err(|error| Failure::output(error.into()))?;
         self.line(text)?;
         io::stdout().flush().map_err(Failure::output)
+    }
+
+    /// How wide a line may be, if stdout is a terminal.
+    pub fn width(&self) -> Option<usize> {
+        let is_terminal = !self.json && io::stdout().is_terminal();
+        let (Width(width), _) = terminal_size::terminal_size().filter(|_| is_terminal)?;
+        Some(width.into())
     }
 
     /// Something to know while a command goes on, on stderr.

@@ -4,12 +4,13 @@ mod event;
 mod payload;
 mod tally;
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::failure::{Failure, NO_ANSWER, UNAVAILABLE};
 use super::output::Output;
@@ -17,14 +18,15 @@ use super::pace::{self, Pace};
 use super::wire::{self, Place};
 use crate::client::{Connection, Error, Message, NewEvent, Request};
 use crate::protocol::{PublishOptions, Receipt};
-pub(super) use event::{EventArgs, priority, types};
+use event::EventArgs;
+pub(super) use event::{priority, topic, types};
 use payload::Line;
 use tally::Tally;
 
 /// Events that are under way without an answer. Answers of this many fit where the router keeps those that wait.
 pub(super) const UNANSWERED: u64 = 256;
 /// How long the router may take for an answer. It tells of an event when it is matched, and may have many before it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// A rate holds over this time; who stood still for longer does not make up for it.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
@@ -33,7 +35,7 @@ const CATCH_UP: Duration = Duration::from_millis(100);
 #[command(after_help = AFTER_HELP)]
 pub(super) struct PublishArgs {
     /// What the events are matched by
-    #[arg(value_parser = event::topic)]
+    #[arg(value_parser = topic)]
     topic: String,
 
     /// What the event says: JSON, or else a string; `-` reads stdin; left out = {}
@@ -146,6 +148,44 @@ impl Payloads {
     }
 }
 
+/// What is next for somebody who publishes.
+pub(super) enum Turn<T> {
+    /// There is something to send.
+    Next(T),
+    /// The router has said something.
+    Heard(Message),
+    /// It should have.
+    OutOfTime,
+}
+
+/// Waits for what is to be sent next, if that may be, or for the router.
+pub(super) async fn turn<T>(
+    connection: &mut Connection,
+    may_send: bool,
+    next: impl Future<Output = T>,
+) -> Result<Turn<T>, Error> {
+    if may_send {
+        return tokio::select! {
+            biased;
+            next = next => Ok(Turn::Next(next)),
+            message = connection.receive() => message.map(Turn::Heard),
+        };
+    }
+    match timeout(PATIENCE, connection.receive()).await {
+        Ok(message) => message.map(Turn::Heard),
+        Err(_) => Ok(Turn::OutOfTime),
+    }
+}
+
+/// The router does not answer.
+pub(super) fn out_of_time(unanswered: u64, sent: u64) -> Failure {
+    let seconds = PATIENCE.as_secs();
+    let text = format!(
+        "{unanswered} of {sent} events got no answer within {seconds} s; whether they were published is not known"
+    );
+    Failure::new(NO_ANSWER, "no_answer", text)
+}
+
 struct Publisher {
     connection: Connection,
     payloads: Payloads,
@@ -161,17 +201,13 @@ impl Publisher {
     async fn run(&mut self, out: &mut Output) -> Result<(), Failure> {
         let mut ended = false;
         while !ended || self.unanswered() > 0 {
-            if ended || self.unanswered() >= UNANSWERED {
-                self.answer(out).await?;
-                continue;
-            }
-            tokio::select! {
-                biased;
-                payload = self.payloads.next(&self.pace) => match payload {
-                    Some(payload) => self.publish(payload?).await?,
-                    None => ended = true,
-                },
-                message = self.connection.receive() => self.hear(message, out)?,
+            let may_send = !ended && self.unanswered() < UNANSWERED;
+            match turn(&mut self.connection, may_send, self.payloads.next(&self.pace)).await {
+                Ok(Turn::Next(Some(payload))) => self.publish(payload?).await?,
+                Ok(Turn::Next(None)) => ended = true,
+                Ok(Turn::Heard(message)) => self.hear(message, out)?,
+                Ok(Turn::OutOfTime) => return Err(out_of_time(self.unanswered(), self.sent)),
+                Err(error) => return Err(self.broken(error)),
             }
         }
         Ok(())
@@ -192,32 +228,15 @@ impl Publisher {
         fed.map_err(|error| self.broken(error))
     }
 
-    async fn answer(&mut self, out: &mut Output) -> Result<(), Failure> {
-        let begun = Instant::now();
-        match timeout(PATIENCE, self.connection.receive()).await {
-            Ok(message) => self.hear(message, out),
-            Err(_) => {
-                let text = format!(
-                    "{} of {} events got no answer within {} s; whether they were published is not known",
-                    self.unanswered(),
-                    self.sent,
-                    begun.elapsed().as_secs()
-                );
-                Err(Failure::new(NO_ANSWER, "no_answer", text))
-            }
-        }
-    }
-
-    fn hear(&mut self, message: Result<Message, Error>, out: &mut Output) -> Result<(), Failure> {
+    fn hear(&mut self, message: Message, out: &mut Output) -> Result<(), Failure> {
         match message {
-            Ok(Message::Published(published)) => self.tally.published(&published, out),
-            Ok(Message::Error(refusal)) => {
+            Message::Published(published) => self.tally.published(&published, out),
+            Message::Error(refusal) => {
                 self.tally.refused(refusal, out);
                 Ok(())
             }
             // The answers say what becomes of the events.
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.broken(error)),
+            _ => Ok(()),
         }
     }
 

@@ -44,11 +44,12 @@ impl Place {
         }
     }
 
-    /// Where the router is that was at `last`: another run of it may have another port.
-    pub fn find_again(&self, last: &Address) -> Address {
-        match &self.url {
-            Some(url) => url.clone(),
-            None => self.ask().unwrap_or_else(|_| last.clone()),
+    /// Where the router is now that was at `last`, if it was anywhere: another run of it may have another port.
+    pub fn find_again(&self, last: Option<&Address>) -> Result<Address, Failure> {
+        match (&self.url, last) {
+            (Some(url), _) => Ok(url.clone()),
+            (None, Some(last)) => Ok(self.ask().unwrap_or_else(|_| last.clone())),
+            (None, None) => self.find(),
         }
     }
 

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! event_types {
-    ($($name:ident = $text:literal,)*) => {
+    ($($(#[$mark:meta])? $name:ident = $text:literal,)*) => {
         /// What an event is about. A type the router does not know becomes `custom`.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
         #[repr(u8)]
         pub enum EventType {
-            $(#[doc = concat!("`", $text, "`")] $name,)*
+            $(#[doc = concat!("`", $text, "`")] $(#[$mark])? $name,)*
         }
 
         impl EventType {
@@ -53,13 +53,8 @@ event_types! {
     SystemAlert = "system.alert",
     SystemError = "system.error",
     SystemInfo = "system.info",
+    #[default]
     Custom = "custom",
-}
-
-impl Default for EventType {
-    fn default() -> Self {
-        Self::Custom
-    }
 }
 
 impl Serialize for EventType {

@@ -78,11 +78,10 @@ pub(super) fn lines(file: &Path, as_text: bool) -> Result<mpsc::Receiver<Line>, 
 fn line(from: &mut impl BufRead, file: &Path, place: &str) -> Result<Option<String>, Failure> {
     let mut text = String::new();
     let size = from.take(LONGEST + 1).read_line(&mut text).map_err(|error| cannot(file, &error))?;
-    match size as u64 {
-        0 => Ok(None),
-        ..=LONGEST => Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned())),
-        _ => Err(too_long(place)),
+    if size as u64 > LONGEST {
+        return Err(too_long(place));
     }
+    Ok((size > 0).then(|| text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
 fn open(file: &Path) -> Result<Box<dyn Read + Send>, Failure> {

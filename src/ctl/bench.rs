@@ -1,0 +1,244 @@
+//! `bench`: a small load test of a running router.
+
+mod books;
+mod peers;
+mod progress;
+mod report;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::builder::RangedU64ValueParser;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet, LocalSet};
+use tokio::time::{Instant, timeout};
+
+use super::failure::{Failure, NO_ANSWER, SYSTEM};
+use super::output::Output;
+use super::pace;
+use super::publish;
+use super::wire::{self, Place};
+use crate::client::{Address, Connection, Message, Request};
+use crate::config::{parse_duration, parse_size};
+use crate::protocol::Priority;
+use books::Books;
+use peers::{Publisher, Subscriber};
+use progress::Progress;
+use report::Report;
+
+/// How many events are published if nothing is said.
+const EVENTS: u64 = 10_000;
+/// More connections than this are for a program that does not have to take them all itself.
+const MOST_PEERS: u64 = 10_000;
+/// More than this is beyond every router.
+const LARGEST: usize = 64 << 20;
+/// How long the router may take to say how it is.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What load.
+#[derive(clap::Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct BenchArgs {
+    /// Connections that publish
+    #[arg(short, long, visible_alias = "clients", value_name = "N", default_value_t = 1, value_parser = peers(1))]
+    publishers: u64,
+
+    /// Connections that subscribe; each gets every event
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = peers(0))]
+    subscribers: u64,
+
+    /// How many events all publishers together send [default: 10000]
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..))]
+    events: Option<u64>,
+
+    /// How long they send, instead of a number of events
+    #[arg(short, long, value_name = "DURATION", value_parser = parse_duration)]
+    duration: Option<Duration>,
+
+    /// Bytes of an event's payload
+    #[arg(long, value_name = "BYTES", default_value = "256", value_parser = size)]
+    size: usize,
+
+    /// So many events a second of all publishers together; left out = as fast as the answers come
+    #[arg(short, long, value_name = "N", value_parser = pace::rate)]
+    rate: Option<f64>,
+
+    /// The topic, instead of one that nobody else has
+    #[arg(long, value_name = "TOPIC", value_parser = publish::topic)]
+    topic: Option<String>,
+
+    /// The events' priority, or `mixed`: all ten in turn
+    #[arg(long, value_name = "P", default_value = "NORMAL", value_parser = level)]
+    priority: Level,
+}
+
+const AFTER_HELP: &str = "\
+An event carries the time when it was due; its latency is from then until this program has read it. Each answer is
+waited for, with at most 256 events of a publisher under way. Publishers and subscribers are in this one program, on
+one thread: with many of them it is this program that is measured, and it says how much of the time it worked.
+
+Examples:
+  gadugi-routerctl bench
+  gadugi-routerctl bench --rate 2000 --duration 10s --priority mixed
+  gadugi-routerctl bench --publishers 10 --subscribers 10 --size 1KiB --json";
+
+/// Which priority an event has.
+#[derive(Clone, Copy, Debug)]
+enum Level {
+    Mixed,
+    One(Priority),
+}
+
+/// What all publishers and subscribers know.
+struct Plan {
+    topic: String,
+    level: Level,
+    size: usize,
+    /// What times in payloads count from.
+    origin: Instant,
+}
+
+pub(super) fn run(args: BenchArgs, place: &Place, out: &mut Output) -> Result<(), Failure> {
+    let address = place.find()?;
+    let report = wire::block_on(LocalSet::new().run_until(measure(args, &address, out)))?;
+    if out.json {
+        out.document(&report)
+    } else {
+        report.lines().into_iter().try_for_each(|line| out.line(line))
+    }
+}
+
+async fn measure(args: BenchArgs, address: &Address, out: &Output) -> Result<Report, Failure> {
+    let mut first = wire::connect(address).await.map_err(wire::failed)?;
+    let others = others(&mut first).await?;
+    if others > 0 {
+        let text = format!(
+            "the router has {others} other clients: their work is in these figures, and who subscribes to everything \
+             gets these events"
+        );
+        out.notice("other_clients", text);
+    }
+    let mut report = Report::new(&args, &first, others);
+    let plan = Rc::new(Plan {
+        topic: args
+            .topic
+            .clone()
+            .unwrap_or_else(|| format!("bench.{}", &first.client_id()[..8.min(first.client_id().len())])),
+        level: args.priority,
+        size: args.size,
+        origin: Instant::now(),
+    });
+    let books = Rc::new(RefCell::new(Books::default()));
+    let (end, ended) = watch::channel(None);
+    let subscribers = subscribers(&args, address, &plan, &books, &ended).await?;
+    let publishers = publishers(&args, first, address, &plan, &books).await?;
+
+    let progress = Progress::new(&args, &books, out);
+    let (begun, cpu_before) = (Instant::now(), cpu()?);
+    let mut publishing = JoinSet::new();
+    publishers.into_iter().for_each(|publisher| drop(publishing.spawn_local(publisher.run(begun))));
+    let mut receiving = JoinSet::new();
+    subscribers.into_iter().for_each(|subscriber| drop(receiving.spawn_local(subscriber.run())));
+    all(publishing).await?;
+    let published_in = begun.elapsed();
+    // Each subscriber has to account for all that was accepted.
+    end.send_replace(Some(books.borrow().accepted));
+    all(receiving).await?;
+    progress.end();
+    report.fill(&books.borrow(), begun, published_in, cpu()?.saturating_sub(cpu_before));
+    Ok(report)
+}
+
+async fn all(mut tasks: JoinSet<Result<(), Failure>>) -> Result<(), Failure> {
+    while let Some(done) = tasks.join_next().await {
+        done.map_err(|error: JoinError| Failure::new(SYSTEM, "system", error.to_string()))??;
+    }
+    Ok(())
+}
+
+async fn subscribers(
+    args: &BenchArgs,
+    address: &Address,
+    plan: &Rc<Plan>,
+    books: &Rc<RefCell<Books>>,
+    ended: &watch::Receiver<Option<u64>>,
+) -> Result<Vec<Subscriber>, Failure> {
+    let mut all = Vec::new();
+    for _ in 0..args.subscribers {
+        let connection = wire::connect(address).await.map_err(wire::failed)?;
+        all.push(Subscriber::new(connection, Rc::clone(plan), Rc::clone(books), ended.clone()).await?);
+    }
+    Ok(all)
+}
+
+/// The events, or the rate, are shared among them.
+async fn publishers(
+    args: &BenchArgs,
+    first: Connection,
+    address: &Address,
+    plan: &Rc<Plan>,
+    books: &Rc<RefCell<Books>>,
+) -> Result<Vec<Publisher>, Failure> {
+    let count = args.publishers;
+    let rate = args.rate.map(|rate| rate / count as f64);
+    let events = args.events.unwrap_or(EVENTS);
+    let (mut all, mut first) = (Vec::new(), Some(first));
+    for at in 0..count {
+        let connection = match first.take() {
+            Some(first) => first,
+            None => wire::connect(address).await.map_err(wire::failed)?,
+        };
+        let until = match args.duration {
+            Some(duration) => peers::Until::Time(duration),
+            None => peers::Until::Count(events / count + u64::from(at < events % count)),
+        };
+        all.push(Publisher::new(connection, Rc::clone(plan), Rc::clone(books), until, rate));
+    }
+    Ok(all)
+}
+
+/// How many clients the router has beside this one.
+async fn others(router: &mut Connection) -> Result<u64, Failure> {
+    let health = async {
+        router.send(&Request::GetHealth).await?;
+        loop {
+            if let Message::Health(health) = router.receive().await? {
+                return Ok(health);
+            }
+        }
+    };
+    match timeout(PATIENCE, health).await {
+        Ok(health) => Ok(health.map_err(wire::failed)?.connected_clients.saturating_sub(1)),
+        Err(_) => {
+            Err(Failure::new(NO_ANSWER, "no_answer", "the router does not say how it is; look at its log"))
+        }
+    }
+}
+
+/// How long this program has worked.
+fn cpu() -> Result<Duration, Failure> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)
+        .map_err(|error| Failure::new(SYSTEM, "system", format!("cannot read the CPU time: {error}")))?;
+    let time = |time: TimeVal| {
+        Duration::new(time.tv_sec().unsigned_abs(), time.tv_usec().unsigned_abs() as u32 * 1_000)
+    };
+    Ok(time(usage.user_time()) + time(usage.system_time()))
+}
+
+fn peers(least: u64) -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(least..=MOST_PEERS)
+}
+
+fn size(word: &str) -> Result<usize, &'static str> {
+    parse_size(word).and_then(|size| if size <= LARGEST { Ok(size) } else { Err("at most 64MiB") })
+}
+
+fn level(word: &str) -> Result<Level, &'static str> {
+    if word.eq_ignore_ascii_case("mixed") {
+        return Ok(Level::Mixed);
+    }
+    publish::priority(word).map(Level::One)
+}
