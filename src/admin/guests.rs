@@ -11,6 +11,7 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::messages::LoggedError;
 use super::orders::{Life, Order};
 use super::talk::{self, Talk};
 use crate::server::Hub;
@@ -32,6 +33,8 @@ pub struct Office {
     pub url: String,
     /// The file that the settings are from.
     pub config_file: Option<String>,
+    /// The last warnings and errors of the log, the newest last.
+    pub recent_errors: Box<dyn Fn() -> Vec<LoggedError> + Send + Sync>,
     /// The router's user, who may do all. So may root.
     pub user: u32,
     /// Where to put orders.

@@ -10,6 +10,8 @@ mod answer;
 #[cfg(feature = "daemon")]
 mod explain;
 #[cfg(feature = "daemon")]
+mod figures;
+#[cfg(feature = "daemon")]
 mod guests;
 #[cfg(feature = "daemon")]
 mod line;

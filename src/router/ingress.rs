@@ -3,8 +3,10 @@
 //! One capacity for all ten levels, or with `use_multi_queue` four of them: system (10) 1,000, high (7 to 9)
 //! 5,000, normal (5, 6) 10,000, low (1 to 4) 5,000. Either way a higher level is served before a lower one.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use super::latency::Stamp;
 use super::levels::{Levels, Waits};
 use super::{Millis, Receipt, Settings};
 use crate::protocol::{Event, Priority};
@@ -22,11 +24,27 @@ impl Class {
     }
 }
 
+/// How full a part of the queue is.
+pub(super) struct Fill {
+    /// The priorities that share it.
+    pub priorities: RangeInclusive<u8>,
+    pub len: usize,
+    pub capacity: usize,
+}
+
+impl Fill {
+    /// 0 to 1, or more by what was forced in.
+    pub fn part(&self) -> f64 {
+        self.len as f64 / self.capacity.max(1) as f64
+    }
+}
+
 /// An accepted event on its way to the dispatcher.
 pub(super) struct Queued {
     pub event: Arc<Event>,
     pub deadline: Millis,
     pub receipt: Option<Receipt>,
+    pub accepted: Stamp,
 }
 
 impl Waits for Queued {
@@ -83,9 +101,20 @@ impl Ingress {
         self.levels.depth()
     }
 
-    /// How full the fullest class is, 0 to 1.
-    pub fn fullness(&self) -> f64 {
-        self.classes.iter().map(|class| class.len as f64 / class.capacity.max(1) as f64).fold(0.0, f64::max)
+    /// How many events there is room for.
+    pub fn capacity(&self) -> usize {
+        self.classes.iter().map(|class| class.capacity).sum()
+    }
+
+    /// How full each part with a capacity of its own is, lowest first.
+    pub fn fill(&self) -> impl Iterator<Item = Fill> {
+        let above = self.classes.iter().skip(1).map(|class| class.from.get() - 1);
+        let tops = above.chain([Priority::SYSTEM.get()]);
+        self.classes.iter().zip(tops).map(|(class, to)| Fill {
+            priorities: class.from.get()..=to,
+            len: class.len,
+            capacity: class.capacity,
+        })
     }
 
     pub fn soonest(&self) -> Millis {

@@ -66,6 +66,11 @@ impl<T: Waits> Levels<T> {
         self.queues.iter().rev().flatten()
     }
 
+    /// The oldest of each level in which something waits.
+    pub fn oldest(&self) -> impl Iterator<Item = &T> {
+        self.queues.iter().filter_map(VecDeque::front)
+    }
+
     /// Events and bytes in the levels below `priority`.
     pub fn below(&self, priority: Priority) -> (usize, usize) {
         let lower = 0..priority.index();

@@ -5,15 +5,18 @@
 
 use std::sync::Arc;
 
+use super::latency::Stamp;
 use super::levels::{Levels, Waits};
 use super::subscription::SubscriptionKey;
-use super::{Millis, Reason, Settings, SlowConsumer};
+use super::{Millis, Moment, Reason, Settings, SlowConsumer};
 use crate::protocol::{Event, Priority};
 
 /// One delivery that waits.
 pub(super) struct Waiting {
     pub event: Arc<Event>,
     pub subscription: SubscriptionKey,
+    /// When the event was accepted.
+    pub accepted: Stamp,
     pub deadline: Millis,
 }
 
@@ -91,6 +94,11 @@ impl Outbox {
     /// What waits, in the order in which it would be taken, without what is being written.
     pub fn iter(&self) -> impl Iterator<Item = &Waiting> {
         self.levels.iter()
+    }
+
+    /// Seconds since the oldest of what waits was accepted; `None` when nothing does.
+    pub fn age(&self, now: Moment) -> Option<f64> {
+        self.levels.oldest().map(|waiting| now.stamp.seconds_since(waiting.accepted)).reduce(f64::max)
     }
 
     pub fn soonest(&self) -> Millis {

@@ -21,7 +21,7 @@ mod settings;
 mod socket;
 
 pub use accept::ServeError;
-pub use hub::{Hub, wall_clock};
+pub use hub::{Hub, wall_clock, wall_time};
 pub use listen::{BindError, bind};
 pub use serve::Server;
 pub use settings::Settings;

@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use nix::unistd::geteuid;
 use tokio::sync::mpsc;
+use tracing::Level;
 
 use super::exit::{Exit, Failure};
 use super::instance::Instance;
+use super::logging::{LogHandle, Logged};
 use super::privileges::{self, Account};
 use super::source::Source;
 use super::status::Status;
+use crate::admin::messages::LoggedError;
 use crate::admin::{self, Guests, Office, Order, Rights};
 use crate::config::place::{Place, SOCKET};
 use crate::config::{Config, Loaded};
-use crate::server::{Hub, Listener};
+use crate::server::{Hub, Listener, wall_time};
 
 /// Orders that wait for the service to look at them.
 const WAITING: usize = 4;
@@ -88,6 +91,7 @@ pub(super) fn open(
     loaded: &Loaded,
     listeners: &[Listener],
     inherited: bool,
+    log: &LogHandle,
 ) -> Result<(Guests, mpsc::Receiver<Order>), Failure> {
     let (orders, ordered) = mpsc::channel(WAITING);
     let names: Vec<_> = listeners.iter().map(Listener::name).collect();
@@ -97,6 +101,7 @@ pub(super) fn open(
         url: url(&names, host),
         listeners: names,
         config_file: loaded.file.as_ref().map(|file| file.display().to_string()),
+        recent_errors: recent_errors(log.clone()),
         user: geteuid().as_raw(),
         orders,
         life: status.life(),
@@ -104,6 +109,16 @@ pub(super) fn open(
     let guests = Guests::invite(admin, office)
         .map_err(|error| Failure::new(Exit::System, format!("cannot serve the admin socket: {error}")))?;
     Ok((guests, ordered))
+}
+
+fn recent_errors(log: LogHandle) -> Box<dyn Fn() -> Vec<LoggedError> + Send + Sync> {
+    let told = |logged: Logged| LoggedError {
+        time: wall_time(logged.time).to_string(),
+        level: if logged.level == Level::ERROR { "error" } else { "warning" }.to_owned(),
+        message: logged.text,
+        times: logged.times,
+    };
+    Box::new(move || log.recent().into_iter().map(told).collect())
 }
 
 /// With the host as it was set, and the port that it got.

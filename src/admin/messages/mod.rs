@@ -4,11 +4,13 @@
 //! [`PROTOCOL`].
 
 mod explain;
+mod figures;
 mod views;
 
 use serde::{Deserialize, Serialize};
 
 pub use explain::{Explained, Explanation, Fate, Located, Outline, Question, Step};
+pub use figures::{Latency, LoggedError, Quantiles, Rates, Slowest, Top, Topic};
 pub use views::{
     Change, Client, Clients, Ended, Health, Kicked, Letter, Letters, Progress, Reason, Reloaded, Requeued,
     Setting, Status, Subscription, Subscriptions, Totals,
@@ -50,6 +52,8 @@ impl Greeting {
 pub enum Request {
     /// How the router is: [`Status`].
     Status,
+    /// What a screen shows that looks again and again: [`Top`].
+    Top,
     /// A page of clients: [`Clients`].
     Clients {
         /// Where it begins, 0 for the first one.
@@ -120,6 +124,8 @@ impl Request {
 pub enum Answer {
     /// How the router is.
     Status(Box<Status>),
+    /// What a screen shows.
+    Top(Box<Top>),
     /// Clients.
     Clients(Clients),
     /// Subscriptions.
