@@ -35,6 +35,8 @@ impl Office {
                 }
             }
             Request::Requeue { id } => self.requeue(id.as_deref()),
+            Request::Explain(question) => self.explain(&question),
+            Request::Locate { id, from } => self.locate(&id, from),
             // Somebody else has answered them.
             Request::Reload | Request::Drain | Request::Settings | Request::Difference => {
                 Answer::Error(Refused::new(Code::BadRequest, "this is not asked here"))

@@ -8,6 +8,8 @@ pub mod messages;
 #[cfg(feature = "daemon")]
 mod answer;
 #[cfg(feature = "daemon")]
+mod explain;
+#[cfg(feature = "daemon")]
 mod figures;
 #[cfg(feature = "daemon")]
 mod guests;
@@ -23,6 +25,8 @@ mod rows;
 mod socket;
 #[cfg(feature = "daemon")]
 mod talk;
+#[cfg(feature = "daemon")]
+mod why;
 
 #[cfg(feature = "daemon")]
 pub use guests::{Guests, Office};

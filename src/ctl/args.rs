@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::bench::BenchArgs;
+use super::explain::ExplainArgs;
 use super::failure::{Failure, USAGE};
 use super::publish::PublishArgs;
 use super::watch::{MonitorArgs, SubscribeArgs};
@@ -69,6 +70,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: DeadLettersCommand,
     },
+    /// Tell why an event would reach a subscriber, or did not
+    Explain(ExplainArgs),
     /// Publish events, and tell what became of each
     Publish(PublishArgs),
     /// Show events of some topics as they come
@@ -132,6 +135,7 @@ pub(super) struct Which {
 const AFTER_HELP: &str = "\
 Exit codes:
    0 fine
+   1 explain: it reaches nobody of those who are asked about
    3 there is no running router
    4 the router does not answer
   64 wrong usage

@@ -8,6 +8,8 @@ use serde_json::json;
 
 use crate::admin::messages::{Code, Refused};
 
+/// The answer is no.
+const NO: u8 = 1;
 /// There is no running router; as LSB's and systemd's `status` say it.
 pub(super) const NOT_RUNNING: u8 = 3;
 /// The router does not answer.
@@ -67,13 +69,18 @@ impl Failure {
         Self::new(code, "output", format!("cannot write to stdout: {error}"))
     }
 
+    /// It was answered on stdout, and the answer is no. That is for scripts; nobody needs to hear it again.
+    pub fn answered_no() -> Self {
+        Self::new(NO, "no", String::new())
+    }
+
     pub fn code(&self) -> ExitCode {
         self.code.into()
     }
 
     /// Says it on stderr, if that is there to hear it.
     pub fn tell(&self, json: bool) {
-        if self.code == 0 {
+        if self.code == 0 || self.code == NO {
             return;
         }
         let mut err = io::stderr().lock();

@@ -11,6 +11,7 @@ mod config_command;
 mod connection;
 mod dead_letters;
 mod drain;
+mod explain;
 mod failure;
 mod find;
 mod kick;
@@ -68,6 +69,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Drain => drain::run(connect()?, &mut out),
         Command::Config { what } => config_command::run(what, connect, &mut out),
         Command::DeadLetters { what } => dead_letters::run(&mut connect()?, &mut out, what),
+        Command::Explain(args) => explain::run(&mut connect()?, &mut out, args),
         Command::Publish(args) => publish::run(args, &place, &mut out),
         Command::Subscribe(args) => watch::subscribe(args, &place, &mut out),
         Command::Monitor(args) => watch::monitor(args, &place, &mut out),

@@ -18,6 +18,12 @@ struct Class {
     len: usize,
 }
 
+impl Class {
+    fn is_full(&self) -> bool {
+        self.len >= self.capacity
+    }
+}
+
 /// How full a part of the queue is.
 pub(super) struct Fill {
     /// The priorities that share it.
@@ -118,7 +124,7 @@ impl Ingress {
     /// Takes an event in if there is room in its class; otherwise it comes back.
     pub fn admit(&mut self, queued: Queued) -> Result<(), Queued> {
         let class = self.class(queued.event.priority());
-        if class.len >= class.capacity {
+        if class.is_full() {
             return Err(queued);
         }
         class.len += 1;
@@ -133,10 +139,10 @@ impl Ingress {
             Err(queued) => queued,
         };
         let priority = queued.event.priority();
-        let from = self.class(priority).from;
-        if self.levels.lowest(from).is_none_or(|lowest| lowest >= priority) {
+        if self.outranked(priority).is_none() {
             return Offered::Refused(queued);
         }
+        let from = self.class(priority).from;
         let Some(victim) = self.levels.pop_lowest_newest(from) else { return Offered::Refused(queued) };
         self.levels.push(queued);
         Offered::InPlaceOf(victim)
@@ -165,9 +171,29 @@ impl Ingress {
         }
     }
 
+    /// The lowest level of its class, if an event of this priority outranks it.
+    pub fn outranked(&self, priority: Priority) -> Option<Priority> {
+        let from = self.classes[self.class_of(priority)].from;
+        self.levels.lowest(from).filter(|&lowest| lowest < priority)
+    }
+
+    /// Whether an event of this priority needs no other's place.
+    pub fn has_room(&self, priority: Priority) -> bool {
+        !self.classes[self.class_of(priority)].is_full()
+    }
+
+    /// All that is queued, in the order in which it is matched.
+    pub fn iter(&self) -> impl Iterator<Item = &Queued> {
+        self.levels.iter()
+    }
+
+    fn class_of(&self, priority: Priority) -> usize {
+        self.classes.partition_point(|class| class.from <= priority).saturating_sub(1)
+    }
+
     fn class(&mut self, priority: Priority) -> &mut Class {
-        let above = self.classes.partition_point(|class| class.from <= priority);
-        &mut self.classes[above.saturating_sub(1)]
+        let at = self.class_of(priority);
+        &mut self.classes[at]
     }
 
     fn count_out(&mut self, priority: Priority) {

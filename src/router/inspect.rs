@@ -9,15 +9,15 @@ use super::{ClientKey, ClientName, DeadLetter, Millis, Moment, Published, Router
 use crate::protocol::{Event, Pattern, Priority, Subscription as Wanted};
 
 /// Places that are looked at for one page, also when they are free.
-const LOOKED_AT: usize = 4_096;
+pub(super) const LOOKED_AT: usize = 4_096;
 /// Rows of a page.
-const ROWS: usize = 250;
+pub(super) const ROWS: usize = 250;
 /// Of what waits for a client, so many are looked at to find its slowest subscription.
 const SAMPLE: usize = 100;
 /// Patterns of it that are shown.
 const SHOWN: usize = 3;
 /// Patterns and names in a page of subscriptions; the row that crosses it is the last.
-const NAMES: usize = 2_000;
+pub(super) const NAMES: usize = 2_000;
 
 /// A part of a list.
 #[derive(Clone, PartialEq, Eq, Debug)]

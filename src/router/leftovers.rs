@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::delivery::lose;
 use super::ingress::{Offered, Queued};
 use super::latency::Stamp;
-use super::outbox::Waiting;
+use super::outbox::{Ahead, Waiting};
 use super::subscription::SubscriptionKey;
 use super::{ClientKey, DeadLetter, Delivery, Millis, Moment, Reason, Receipt, Refusals, Router};
 use crate::protocol::{Event, Priority, Subscription as Wanted};
@@ -64,8 +64,7 @@ impl Left {
     /// How many there are of each priority, lowest first.
     pub fn by_priority(&self) -> [u64; Priority::LEVELS] {
         let mut counts = [0; Priority::LEVELS];
-        let owed = self.owed.iter().flat_map(|owed| &owed.deliveries);
-        for leftover in self.queued.iter().chain(owed) {
+        for leftover in self.iter() {
             counts[leftover.event.priority().index()] += 1;
         }
         counts
@@ -75,6 +74,11 @@ impl Left {
     pub fn subscribers(&self) -> usize {
         let here: HashSet<_> = self.owed.iter().filter_map(|owed| Some(owed.of?.0)).collect();
         here.len() + self.owed.iter().filter(|owed| owed.of.is_none()).count()
+    }
+
+    /// All that is left.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Leftover> {
+        self.queued.iter().chain(self.owed.iter().flat_map(|owed| &owed.deliveries))
     }
 
     /// Whether nothing is left.
@@ -264,7 +268,9 @@ impl Router {
         let admits = |place: &SubscriptionKey| {
             self.subscriptions.get(place.0 as usize).is_some_and(|subscription| subscription.admits(event))
         };
-        let fit = |place| Some((self.fitness(place, event)?, place));
+        let fit = |place| {
+            Some((self.fitness(place, (event.size(), event.priority()), |_| Some(Ahead::default()))?, place))
+        };
         found.into_iter().filter(admits).filter_map(fit).max_by_key(|&(fitness, _)| fitness).map(|(_, it)| it)
     }
 

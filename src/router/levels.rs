@@ -62,7 +62,7 @@ impl<T: Waits> Levels<T> {
     }
 
     /// All that waits, in the order in which it would be taken.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.queues.iter().rev().flatten()
     }
 

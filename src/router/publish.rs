@@ -10,7 +10,7 @@ use super::ingress::{Offered, Queued};
 use super::latency::Stamp;
 use super::outbox::Waiting;
 use super::subscription::{GroupKey, SubscriptionKey};
-use super::{ClientKey, DeadLetter, Millis, Moment, Reason, Router, SlowConsumer};
+use super::{ClientKey, DeadLetter, Millis, Moment, Reason, Router};
 use crate::protocol::Event;
 
 /// Who wants to know how an event was matched.
@@ -190,19 +190,15 @@ impl Router {
         let Some(client) = clients.get_mut(owner.index as usize) else { return };
         let &Queued { deadline, accepted, .. } = queued;
         let waiting = Waiting { event: Arc::clone(&queued.event), subscription: key, accepted, deadline };
-        let bytes = queued.event.size();
         stats.matched += 1;
-        // What fits into no outbox says nothing about the subscriber.
-        let is_slow = bytes <= settings.outbox_size && !client.outbox.has_room(bytes, settings);
-        if settings.slow_consumer == SlowConsumer::Disconnect && is_slow {
-            lose(subscriptions, dead, client, waiting, Reason::SlowConsumer, now);
-            refused.slow_consumer += 1;
-            self.expel(owner, now);
-            return;
-        }
         let mut victims = Vec::new();
         match client.outbox.offer(waiting, settings, |victim| victims.push(victim)) {
             Ok(()) => *matched += 1,
+            Err((waiting, Reason::SlowConsumer)) => {
+                lose(subscriptions, dead, client, waiting, Reason::SlowConsumer, now);
+                refused.slow_consumer += 1;
+                return self.expel(owner, now);
+            }
             Err((waiting, reason)) => {
                 match reason {
                     Reason::Oversized => refused.oversized += 1,

@@ -1,6 +1,7 @@
 //! The engine as a whole, case by case. [`World`] is an engine with a clock that stands still unless it is moved.
 
 mod clients;
+mod explaining;
 mod groups;
 mod inspecting;
 mod latency;

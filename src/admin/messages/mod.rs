@@ -3,11 +3,13 @@
 //! Fields are only ever added, and whoever does not know one passes over it; a change that is more than that raises
 //! [`PROTOCOL`].
 
+mod explain;
 mod figures;
 mod views;
 
 use serde::{Deserialize, Serialize};
 
+pub use explain::{Explained, Explanation, Fate, Located, Outline, Question, Step};
 pub use figures::{Latency, LoggedError, Quantiles, Rates, Slowest, Top, Topic};
 pub use views::{
     Change, Client, Clients, Ended, Health, Kicked, Letter, Letters, Progress, Reason, Reloaded, Requeued,
@@ -95,6 +97,15 @@ pub enum Request {
         /// An event's id; all without one.
         id: Option<String>,
     },
+    /// What would become of an event: [`Explanation`].
+    Explain(Box<Question>),
+    /// Where an event is: [`Located`].
+    Locate {
+        /// Its id.
+        id: String,
+        /// Where the search begins, 0 and 0 for its beginning.
+        from: (usize, usize),
+    },
 }
 
 impl Request {
@@ -141,6 +152,10 @@ pub enum Answer {
     },
     /// Dead letters were routed once more.
     Requeued(Requeued),
+    /// What would become of an event.
+    Explained(Explanation),
+    /// Where an event is.
+    Located(Located),
     /// It was not done.
     Error(Refused),
 }
