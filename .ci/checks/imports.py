@@ -19,11 +19,12 @@ ROOMS = {
     "protocol": (),
     "testing": ("protocol",),
     "config": ("protocol",),
+    "holder": (),
     "router": ("protocol",),
     "server": ("protocol", "router"),
     "admin": ("protocol", "config", "router", "server"),
-    "service": ("protocol", "config", "router", "server", "admin"),
-    "ctl": ("protocol", "config", "admin"),
+    "service": ("protocol", "config", "holder", "router", "server", "admin"),
+    "ctl": ("protocol", "config", "holder", "admin"),
 }
 
 # What the tests of all rooms share; the compiler keeps it out of everything else.
