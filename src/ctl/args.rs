@@ -8,6 +8,9 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::failure::{Failure, USAGE};
+use super::patience::PatienceArgs;
+use super::restart::RestartArgs;
+use super::start::StartArgs;
 
 /// Looks at a running gadugi-router and changes it.
 #[derive(Parser, Debug)]
@@ -61,6 +64,12 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: DeadLettersCommand,
     },
+    /// Start the router: through systemd or launchd where it is a service, else in the background
+    Start(StartArgs),
+    /// Wind the router down, show how far that is, and wait for its end
+    Stop(PatienceArgs),
+    /// Stop the router and start it anew
+    Restart(RestartArgs),
     /// Print the completions for a shell
     Completions {
         /// Which one

@@ -70,6 +70,11 @@ impl Failure {
         self.code.into()
     }
 
+    /// Whether it is of this sort.
+    pub fn is(&self, code: u8) -> bool {
+        self.code == code
+    }
+
     /// Says it on stderr, if that is there to hear it.
     pub fn tell(&self, json: bool) {
         if self.code == 0 {

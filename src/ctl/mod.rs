@@ -11,11 +11,19 @@ mod dead_letters;
 mod drain;
 mod failure;
 mod find;
+mod keeper;
 mod kick;
+mod launchd;
 mod output;
+mod patience;
+mod progress;
 mod reload;
+mod restart;
+mod start;
 mod status;
+mod stop;
 mod subscriptions;
+mod systemd;
 mod table;
 
 use std::io::{self, IsTerminal, Write};
@@ -50,7 +58,7 @@ fn run(args: Args) -> Result<(), Failure> {
         && io::stdout().is_terminal();
     let mut out = Output { json: args.json, colour };
     let socket = args.socket.clone();
-    let connect = || find::socket(socket).and_then(Connection::open);
+    let connect = || find::socket(socket.clone()).and_then(Connection::open);
     let done = match args.command {
         Command::Status => status::run(&mut connect()?, &mut out),
         Command::Clients { slow } => clients::run(&mut connect()?, &mut out, slow),
@@ -60,6 +68,9 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Drain => drain::run(connect()?, &mut out),
         Command::Config { what } => config_command::run(what, connect, &mut out),
         Command::DeadLetters { what } => dead_letters::run(&mut connect()?, &mut out, what),
+        Command::Start(what) => start::run(&what, socket.as_deref(), &mut out),
+        Command::Stop(what) => stop::run(&what, socket.as_deref(), &mut out),
+        Command::Restart(what) => restart::run(&what, socket.as_deref(), &mut out),
         Command::Completions { shell } => completions::run(shell),
     };
     done.and_then(|()| io::stdout().flush().map_err(Failure::output))
