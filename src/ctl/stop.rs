@@ -1,5 +1,6 @@
 //! `stop`: has the router wind down, shows how far that is, and waits until it has ended.
 
+use std::fs;
 use std::path::Path;
 use std::process::Child;
 use std::thread;
@@ -25,6 +26,9 @@ use crate::admin::messages::{Answer, Ended, Request};
 use crate::holder::Holder;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// Milliseconds in truth; it must not be for ever where the system does not tell.
+const LEAVING: Duration = Duration::from_secs(1);
+const LEFT_AGAIN: Duration = Duration::from_millis(2);
 
 pub(super) fn run(args: &PatienceArgs, socket: Option<&Path>, out: &mut Output) -> Result<(), Failure> {
     let meant = Meant::find(patience::settings().as_ref(), socket)?;
@@ -226,8 +230,25 @@ impl<'a> Ending<'a> {
             }
             thread::sleep(LOOK_AGAIN);
         }
+        wait_until_left(holder.and_then(|holder| holder.pid));
         Ok(Stopped { pid: self.pid, ended })
     }
+}
+
+/// Waits until the process that has given up its PID file has left as well: all that it does then is to return.
+fn wait_until_left(pid: Option<u32>) {
+    let begun = Instant::now();
+    let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw) else { return };
+    while begun.elapsed() < LEAVING && kill(pid, None) != Err(Errno::ESRCH) && !is_dead(pid) {
+        thread::sleep(LEFT_AGAIN);
+    }
+}
+
+/// Whether Linux shows the process as one that nobody has collected yet.
+fn is_dead(pid: Pid) -> bool {
+    // The state stands behind the name, which may hold anything.
+    let found = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    found.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
 }
 
 fn timed_out(pid: Option<u32>, patience: Duration) -> Failure {
