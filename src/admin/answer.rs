@@ -83,6 +83,7 @@ impl Office {
                 .collect(),
             dead_letters_kept,
             config_file: self.config_file.clone(),
+            log: Some(self.log.clone()),
         }
     }
 

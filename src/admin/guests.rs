@@ -32,6 +32,8 @@ pub struct Office {
     pub url: String,
     /// The file that the settings are from.
     pub config_file: Option<String>,
+    /// Where the log goes: journald, stderr, or a file.
+    pub log: String,
     /// The router's user, who may do all. So may root.
     pub user: u32,
     /// Where to put orders.

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::failure::{Failure, USAGE};
+use super::logs::LogsArgs;
 use super::patience::PatienceArgs;
 use super::restart::RestartArgs;
 use super::start::StartArgs;
@@ -70,6 +71,8 @@ pub(super) enum Command {
     Stop(PatienceArgs),
     /// Stop the router and start it anew
     Restart(RestartArgs),
+    /// Print the router's log: from the journal when it logs there, else from its file
+    Logs(LogsArgs),
     /// Print the completions for a shell
     Completions {
         /// Which one

@@ -14,6 +14,7 @@ mod find;
 mod keeper;
 mod kick;
 mod launchd;
+mod logs;
 mod output;
 mod patience;
 mod progress;
@@ -71,6 +72,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Start(what) => start::run(&what, socket.as_deref(), &mut out),
         Command::Stop(what) => stop::run(&what, socket.as_deref(), &mut out),
         Command::Restart(what) => restart::run(&what, socket.as_deref(), &mut out),
+        Command::Logs(what) => logs::run(&what, socket.as_deref(), &mut out),
         Command::Completions { shell } => completions::run(shell),
     };
     done.and_then(|()| io::stdout().flush().map_err(Failure::output))

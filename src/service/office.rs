@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::exit::{Exit, Failure};
 use super::instance::Instance;
+use super::logging::LogHandle;
 use super::privileges::{self, Account};
 use super::source::Source;
 use super::status::Status;
@@ -86,6 +87,7 @@ pub(super) fn open(
     hub: &Arc<Hub>,
     status: &Status,
     loaded: &Loaded,
+    log: &LogHandle,
     listeners: &[Listener],
     inherited: bool,
 ) -> Result<(Guests, mpsc::Receiver<Order>), Failure> {
@@ -97,6 +99,7 @@ pub(super) fn open(
         url: url(&names, host),
         listeners: names,
         config_file: loaded.file.as_ref().map(|file| file.display().to_string()),
+        log: log.place().to_owned(),
         user: geteuid().as_raw(),
         orders,
         life: status.life(),

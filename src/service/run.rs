@@ -101,7 +101,7 @@ async fn serve(
         claims.spawn(await_claims(Arc::clone(&hub), path, spool_wait));
     }
     announce(&listeners, inherited, &log);
-    let (guests, mut ordered) = office::open(admin, &hub, &status, &loaded, &listeners, inherited)?;
+    let (guests, mut ordered) = office::open(admin, &hub, &status, &loaded, &log, &listeners, inherited)?;
     let mut reload = Reload { loaded, source, log, hub: Arc::clone(&hub) };
     // The kernel takes connections since the listeners are bound, and those are served in a moment.
     status.doing("running");

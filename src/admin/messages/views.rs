@@ -29,6 +29,9 @@ pub struct Status {
     pub dead_letters_kept: usize,
     /// The file that the settings are from.
     pub config_file: Option<String>,
+    /// Where the log goes: journald, stderr, or the path of a file.
+    #[serde(default)]
+    pub log: Option<String>,
 }
 
 /// The router's health.
