@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::configure::ConfigureArgs;
 use super::failure::{Failure, USAGE};
 use super::logs::LogsArgs;
 use super::patience::PatienceArgs;
@@ -65,6 +66,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: DeadLettersCommand,
     },
+    /// Change the configuration file: by questions on a terminal, else by --set
+    Configure(ConfigureArgs),
     /// Start the router: through systemd or launchd where it is a service, else in the background
     Start(StartArgs),
     /// Wind the router down, show how far that is, and wait for its end

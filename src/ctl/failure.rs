@@ -23,6 +23,8 @@ pub(super) const PROTOCOL: u8 = 76;
 pub(super) const DENIED: u8 = 77;
 /// A mistake in the configuration.
 pub(super) const CONFIG: u8 = 78;
+/// Ended by Ctrl-C, as a shell tells it.
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// Why it was not done.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ mod args;
 mod clients;
 mod completions;
 mod config_command;
+mod configure;
 mod connection;
 mod dead_letters;
 mod drain;
@@ -69,6 +70,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Drain => drain::run(connect()?, &mut out),
         Command::Config { what } => config_command::run(what, connect, &mut out),
         Command::DeadLetters { what } => dead_letters::run(&mut connect()?, &mut out, what),
+        Command::Configure(what) => configure::run(&what, connect, &mut out),
         Command::Start(what) => start::run(&what, socket.as_deref(), &mut out),
         Command::Stop(what) => stop::run(&what, socket.as_deref(), &mut out),
         Command::Restart(what) => restart::run(&what, socket.as_deref(), &mut out),
