@@ -18,6 +18,9 @@ pub mod config;
 #[cfg(feature = "ctl")]
 #[forbid(unsafe_code)]
 pub mod ctl;
+#[cfg(any(feature = "daemon", feature = "ctl"))]
+#[forbid(unsafe_code)]
+pub mod holder;
 #[cfg(feature = "daemon")]
 #[forbid(unsafe_code)]
 pub mod router;

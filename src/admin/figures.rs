@@ -39,6 +39,7 @@ impl Office {
             dead_letters_kept: seen.dead_kept,
             recent_errors: (self.recent_errors)(),
             config_file: self.config_file.clone(),
+            log: Some(self.log.clone()),
         }
     }
 

@@ -35,6 +35,8 @@ pub struct Office {
     pub config_file: Option<String>,
     /// The last warnings and errors of the log, the newest last.
     pub recent_errors: Box<dyn Fn() -> Vec<LoggedError> + Send + Sync>,
+    /// Where the log goes: journald, stderr, or a file.
+    pub log: String,
     /// The router's user, who may do all. So may root.
     pub user: u32,
     /// Where to put orders.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::mistake::{Mistakes, Origin};
 use super::settings::Config;
-use super::sources::{Missing, Reading, read_environment, read_file, read_flags};
+use super::sources::{Missing, Reading, read_environment, read_file, read_flags, read_text};
 
 /// What to load from. The process itself is not asked, so that a reload and a test can say it anew.
 #[derive(Clone, Default, Debug)]
@@ -55,6 +55,20 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Mistakes> {
     let file = path.filter(|path| read_file(&mut reading, path, missing)).cloned();
     read_environment(&mut reading, &inputs.environment);
     read_flags(&mut reading, &inputs.flags);
+    finish(reading, file)
+}
+
+/// Checks the text of a file of this name, and nothing else.
+///
+/// # Errors
+/// All mistakes in it.
+pub fn check(path: &Path, text: &str) -> Result<Loaded, Mistakes> {
+    let mut reading = Reading::default();
+    read_text(&mut reading, path, text);
+    finish(reading, Some(path.to_owned()))
+}
+
+fn finish(reading: Reading, file: Option<PathBuf>) -> Result<Loaded, Mistakes> {
     let Reading { config, origins, mistakes, mut warnings } = reading;
     if mistakes.is_empty() {
         warnings.extend(contradictions(&config));
@@ -83,8 +97,6 @@ fn contradictions(config: &Config) -> impl Iterator<Item = String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn file(directory: &Path, name: &str, text: &str) -> PathBuf {

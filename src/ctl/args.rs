@@ -8,9 +8,14 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::bench::BenchArgs;
+use super::configure::ConfigureArgs;
 use super::explain::ExplainArgs;
 use super::failure::{Failure, USAGE};
+use super::logs::LogsArgs;
+use super::patience::PatienceArgs;
 use super::publish::PublishArgs;
+use super::restart::RestartArgs;
+use super::start::StartArgs;
 use super::watch::{MonitorArgs, SubscribeArgs};
 use crate::client::Address;
 
@@ -80,6 +85,16 @@ pub(super) enum Command {
     Monitor(MonitorArgs),
     /// Measure a running router under a small load
     Bench(BenchArgs),
+    /// Change the configuration file: by questions on a terminal, else by --set
+    Configure(ConfigureArgs),
+    /// Start the router: through systemd or launchd where it is a service, else in the background
+    Start(StartArgs),
+    /// Wind the router down, show how far that is, and wait for its end
+    Stop(PatienceArgs),
+    /// Stop the router and start it anew
+    Restart(RestartArgs),
+    /// Print the router's log: from the journal when it logs there, else from its file
+    Logs(LogsArgs),
     /// Print the completions for a shell
     Completions {
         /// Which one

@@ -26,6 +26,8 @@ pub(super) const PROTOCOL: u8 = 76;
 pub(super) const DENIED: u8 = 77;
 /// A mistake in the configuration.
 pub(super) const CONFIG: u8 = 78;
+/// Ended by Ctrl-C, as a shell tells it.
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// Why it was not done.
 #[derive(Debug)]
@@ -76,6 +78,11 @@ impl Failure {
 
     pub fn code(&self) -> ExitCode {
         self.code.into()
+    }
+
+    /// Whether it is of this sort.
+    pub fn is(&self, code: u8) -> bool {
+        self.code == code
     }
 
     /// Says it on stderr, if that is there to hear it.

@@ -8,19 +8,29 @@ mod bench;
 mod clients;
 mod completions;
 mod config_command;
+mod configure;
 mod connection;
 mod dead_letters;
 mod drain;
 mod explain;
 mod failure;
 mod find;
+mod keeper;
 mod kick;
+mod launchd;
+mod logs;
 mod output;
 mod pace;
+mod patience;
+mod progress;
 mod publish;
 mod reload;
+mod restart;
+mod start;
 mod status;
+mod stop;
 mod subscriptions;
+mod systemd;
 mod table;
 mod watch;
 mod wire;
@@ -59,7 +69,7 @@ fn run(args: Args) -> Result<(), Failure> {
     let mut out = Output { json: args.json, colour };
     let place = Place { url: args.url, socket: args.socket.clone() };
     let socket = args.socket;
-    let connect = || find::socket(socket).and_then(Connection::open);
+    let connect = || find::socket(socket.clone()).and_then(Connection::open);
     let done = match args.command {
         Command::Status => status::run(&mut connect()?, &mut out),
         Command::Clients { slow } => clients::run(&mut connect()?, &mut out, slow),
@@ -74,6 +84,11 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Subscribe(args) => watch::subscribe(args, &place, &mut out),
         Command::Monitor(args) => watch::monitor(args, &place, &mut out),
         Command::Bench(args) => bench::run(args, &place, &mut out),
+        Command::Configure(what) => configure::run(&what, connect, &mut out),
+        Command::Start(what) => start::run(&what, socket.as_deref(), &mut out),
+        Command::Stop(what) => stop::run(&what, socket.as_deref(), &mut out),
+        Command::Restart(what) => restart::run(&what, socket.as_deref(), &mut out),
+        Command::Logs(what) => logs::run(&what, socket.as_deref(), &mut out),
         Command::Completions { shell } => completions::run(shell),
     };
     done.and_then(|()| io::stdout().flush().map_err(Failure::output))

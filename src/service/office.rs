@@ -126,6 +126,7 @@ pub(super) fn open(
         listeners: [names, pages].concat(),
         config_file: loaded.file.as_ref().map(|file| file.display().to_string()),
         recent_errors: recent_errors(log.clone()),
+        log: log.place().to_owned(),
         user: geteuid().as_raw(),
         orders,
         life: status.life(),

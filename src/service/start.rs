@@ -14,10 +14,10 @@ use super::instance::Instance;
 use super::office::Doors;
 use super::privileges::Account;
 use super::run::{Running, run};
-use super::run_dir::logs_directory;
 use super::source::Source;
 use super::{limits, logging, os};
 use crate::admin::http::Process;
+use crate::config::place::{LOG_FILE, logs_directory};
 use crate::config::{Config, Endpoint, Loaded, Origin};
 use crate::server::{self, BindError, Listener};
 
@@ -48,7 +48,7 @@ fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -
     let uid = Uid::effective();
     let config = &loaded.config;
     let account = Account::resolve(&config.process)?;
-    let logs = logs_directory(&source.inputs.environment, uid).unwrap_or_else(|| PathBuf::from("/"));
+    let logs = logs_directory(&source.inputs.environment, uid.as_raw()).unwrap_or_else(|| PathBuf::from("/"));
     let owner = account.as_ref().map(|account| account.ids()).map(|(uid, gid)| (uid.as_raw(), gid.as_raw()));
     let plan = logging::Plan { settings: &config.log, daemon, default_directory: &logs, owner };
     let (log, worker) = logging::prepare(&config.log_level, &plan)?;
@@ -157,6 +157,7 @@ fn kept_files(loaded: &Loaded, source: &Source, instance: &Instance, uid: Uid) -
 
 /// Where the log is if it goes to a file.
 fn log_file(config: &Config, source: &Source, uid: Uid) -> Option<PathBuf> {
-    let standard = || logs_directory(&source.inputs.environment, uid).map(|logs| logs.join("router.log"));
+    let standard =
+        || logs_directory(&source.inputs.environment, uid.as_raw()).map(|logs| logs.join(LOG_FILE));
     config.log.file.clone().or_else(standard)
 }

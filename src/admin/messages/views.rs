@@ -43,6 +43,9 @@ pub struct Status {
     pub recent_errors: Vec<LoggedError>,
     /// The file that the settings are from.
     pub config_file: Option<String>,
+    /// Where the log goes: journald, stderr, or the path of a file.
+    #[serde(default)]
+    pub log: Option<String>,
 }
 
 /// The router's health.

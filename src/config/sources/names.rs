@@ -10,7 +10,7 @@ pub(super) enum Meant {
 }
 
 /// What to say about an unknown dotted name in a file.
-pub(super) fn unknown(name: &str) -> String {
+pub fn unknown(name: &str) -> String {
     let meant = match (not_yet(name), suggestion(name)) {
         (Some(not_yet), _) => return not_yet,
         (None, None) => return "unknown setting".to_owned(),
