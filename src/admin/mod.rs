@@ -23,7 +23,7 @@ mod socket;
 mod talk;
 
 #[cfg(feature = "daemon")]
-pub use guests::{Guests, Office};
+pub use guests::{Admins, Guests, Office};
 #[cfg(feature = "daemon")]
 pub use orders::{Life, Order, OrderRefused};
 #[cfg(feature = "daemon")]
