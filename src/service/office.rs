@@ -17,7 +17,7 @@ use super::source::Source;
 use super::status::Status;
 use crate::admin::http::{Desk, Http, Process};
 use crate::admin::messages::LoggedError;
-use crate::admin::{self, Guests, Office, Order, Rights};
+use crate::admin::{self, Admins, Guests, Office, Order, Rights};
 use crate::config::place::{Place, SOCKET};
 use crate::config::{Config, Loaded};
 use crate::server::{Hub, Listener, wall_time};
@@ -87,6 +87,8 @@ impl Instance {
 pub(super) struct Doors {
     /// The admin socket.
     pub socket: Vec<UnixListener>,
+    /// Who may change something through it.
+    pub admins: Admins,
     /// Health and metrics.
     pub http: Vec<TcpListener>,
     /// What the operating system says of us.
@@ -128,6 +130,7 @@ pub(super) fn open(
         recent_errors: recent_errors(log.clone()),
         log: log.place().to_owned(),
         user: geteuid().as_raw(),
+        admins: doors.admins,
         orders,
         life: status.life(),
     });

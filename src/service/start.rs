@@ -15,7 +15,7 @@ use super::office::Doors;
 use super::privileges::Account;
 use super::run::{Running, run};
 use super::source::Source;
-use super::{limits, logging, os};
+use super::{admins, limits, logging, os};
 use crate::admin::http::Process;
 use crate::config::place::{LOG_FILE, logs_directory};
 use crate::config::{Config, Endpoint, Loaded, Origin};
@@ -57,10 +57,11 @@ fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -
     let Inherited { listeners, admin, http } = activation::examine(taken)?;
     let socket =
         if admin.is_empty() { instance.open_office(config, &source, account.as_ref())? } else { admin };
+    let admins = admins::resolve(&config.admin.admins)?;
     let inherited = !listeners.is_empty();
     let listeners = if inherited { listeners } else { bind(config)? };
     let http = if http.is_empty() { bind_http(config)? } else { http };
-    let doors = Doors { socket, http, process: Process::open() };
+    let doors = Doors { socket, admins, http, process: Process::open() };
     if inherited {
         note_unused(&loaded);
     }
