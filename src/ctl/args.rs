@@ -11,6 +11,7 @@ use super::bench::BenchArgs;
 use super::explain::ExplainArgs;
 use super::failure::{Failure, USAGE};
 use super::publish::PublishArgs;
+use super::top::TopArgs;
 use super::watch::{MonitorArgs, SubscribeArgs};
 use crate::client::Address;
 
@@ -43,6 +44,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Tell how the router is
     Status,
+    /// Show live how much goes through the router, and where it is slow
+    Top(TopArgs),
     /// List the clients that are connected
     Clients {
         /// Only those that have something waiting or missed something, the slowest first

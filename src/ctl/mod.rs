@@ -21,6 +21,7 @@ mod reload;
 mod status;
 mod subscriptions;
 mod table;
+mod top;
 mod watch;
 mod wire;
 
@@ -61,6 +62,7 @@ fn run(args: Args) -> Result<(), Failure> {
     let connect = || find::socket(socket).and_then(Connection::open);
     let done = match args.command {
         Command::Status => status::run(&mut connect()?, &mut out),
+        Command::Top(args) => top::run(place.socket, &mut out, args),
         Command::Clients { slow } => clients::run(&mut connect()?, &mut out, slow),
         Command::Subscriptions => subscriptions::run(&mut connect()?, &mut out),
         Command::Kick { client } => kick::run(&mut connect()?, &mut out, client),
