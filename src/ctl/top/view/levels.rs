@@ -10,8 +10,11 @@ use crate::admin::messages::{Quantiles, Top};
 use crate::ctl::top::columns::{bar, count, seconds};
 use crate::protocol::Priority;
 
-/// Columns that the numbers beside the bars take.
+/// Columns that everything beside the bars takes, and what is left of that without the latencies.
 const NUMBERS: u16 = 64;
+const DEPTH: u16 = 24;
+/// Bars that are shorter say little.
+const SHORTEST: u16 = 10;
 
 /// What the bars are of.
 struct Bars {
@@ -44,7 +47,11 @@ impl Bars {
 pub(super) fn render(view: &View<'_>, top: &Top, area: Rect, page: &mut Buffer) {
     let bars = Bars::of(top);
     let longest = bars.depth.iter().copied().max().unwrap_or(0);
-    let width = area.width.saturating_sub(NUMBERS).max(10);
+    // Where there is little room, the latencies are left out.
+    let is_wide = area.width >= NUMBERS + SHORTEST;
+    let numbers = if is_wide { NUMBERS } else { DEPTH };
+    let width = area.width.saturating_sub(numbers);
+    let kept = |columns: [Cell<'static>; 7]| Row::new(columns.into_iter().take(if is_wide { 7 } else { 3 }));
     let row = |priority: Priority| {
         let waiting = bars.depth[priority.index()];
         let name = format!(" {:>2} {}", priority.get(), priority.name().unwrap_or_default());
@@ -57,7 +64,7 @@ pub(super) fn render(view: &View<'_>, top: &Top, area: Rect, page: &mut Buffer) 
         };
         let [queue_half, queue_most] = of(latency.map(|latency| latency.queue_wait));
         let [total_half, total_most] = of(latency.map(|latency| latency.delivery));
-        Row::new([
+        kept([
             Cell::from(name).style(style),
             Cell::from(bar(waiting, longest, usize::from(width))).style(style),
             if waiting > 0 { right(count(waiting as u64)) } else { Cell::default() },
@@ -68,7 +75,7 @@ pub(super) fn render(view: &View<'_>, top: &Top, area: Rect, page: &mut Buffer) 
         ])
     };
     let rows: Vec<_> = Priority::all().rev().map(row).collect();
-    let heading = Row::new([
+    let heading = kept([
         Cell::from(" PRIORITY"),
         Cell::from(bars.heading),
         Cell::default(),

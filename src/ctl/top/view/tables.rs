@@ -11,6 +11,8 @@ use crate::ctl::output::plain;
 use crate::ctl::top::columns::{bytes, count, rate, seconds};
 use crate::ctl::top::state::{Order, TopicOrder};
 
+/// From so many columns on there is room for all of a subscriber's.
+const WIDE: u16 = 70;
 /// Marks the column that rows are sorted by.
 const SORTED: &str = "▼";
 
@@ -31,17 +33,19 @@ pub(super) fn topics(view: &View<'_>, area: Rect, page: &mut Buffer) {
 }
 
 pub(super) fn slowest(view: &View<'_>, area: Rect, page: &mut Buffer) {
-    let rows: Vec<_> = view.state.slowest().into_iter().map(subscriber).collect();
+    let is_wide = area.width >= WIDE;
+    let rows: Vec<_> =
+        view.state.slowest().into_iter().map(|client| Row::new(shown(subscriber(client), is_wide))).collect();
     let is_empty = rows.is_empty();
     let mark = |order| if view.state.order == order { SORTED } else { "" };
-    let heading = Row::new([
+    let heading = [
         Cell::from("SLOWEST"),
         Cell::from("SUBSCRIPTION"),
         right(format!("{}EVENTS", mark(Order::Events))),
         right(format!("{}BYTES", mark(Order::Bytes))),
         right(format!("{}BEHIND", mark(Order::Seconds))),
         right("MISSED"),
-    ]);
+    ];
     let widths = [
         Constraint::Fill(3),
         Constraint::Fill(2),
@@ -50,31 +54,39 @@ pub(super) fn slowest(view: &View<'_>, area: Rect, page: &mut Buffer) {
         Constraint::Length(8),
         Constraint::Length(7),
     ];
-    Widget::render(Table::new(rows, widths).header(heading.style(view.heading())), area, page);
+    let heading = Row::new(shown(heading, is_wide)).style(view.heading());
+    Widget::render(Table::new(rows, shown(widths, is_wide)).header(heading), area, page);
     if is_empty && area.height > 1 {
         let below = Rect { y: area.y + 1, height: 1, ..area };
         Text::styled("nothing waits for anybody", view.dim()).render(below, page);
     }
 }
 
-fn subscriber(client: &Client) -> Row<'static> {
+/// Where there is little room, only who it is and what the rows are sorted by.
+fn shown<T>(columns: [T; 6], is_wide: bool) -> Vec<T> {
+    let [who, subscription, events, bytes, behind, missed] = columns;
+    if is_wide {
+        vec![who, subscription, events, bytes, behind, missed]
+    } else {
+        vec![who, events, bytes, behind]
+    }
+}
+
+fn subscriber(client: &Client) -> [Cell<'static>; 6] {
     let software = client.software.as_deref().unwrap_or_default();
     let id = client.id.get(..8).unwrap_or(&client.id);
-    let who = [software, id, &client.remote]
-        .into_iter()
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
+    let parts = [software, id, &client.remote].into_iter().filter(|part| !part.is_empty());
+    let who = parts.collect::<Vec<_>>().join(" ");
     let subscription = client.slowest_subscription.as_ref().map_or("-".to_owned(), |slowest| {
         let topics = if slowest.topics.is_empty() { "*".to_owned() } else { slowest.topics.join(",") };
         if slowest.more_topics > 0 { format!("{topics},+{}", slowest.more_topics) } else { topics }
     });
-    Row::new([
+    [
         Cell::from(plain(&who)),
         Cell::from(plain(&subscription)),
         right(count(client.waiting_events as u64)),
         right(bytes(client.waiting_bytes)),
         right(seconds(client.behind_seconds)),
         right(count(client.evicted)),
-    ])
+    ]
 }
