@@ -16,6 +16,7 @@ use super::patience::PatienceArgs;
 use super::publish::PublishArgs;
 use super::restart::RestartArgs;
 use super::start::StartArgs;
+use super::top::TopArgs;
 use super::watch::{MonitorArgs, SubscribeArgs};
 use crate::client::Address;
 
@@ -48,6 +49,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Tell how the router is
     Status,
+    /// Show live how much goes through the router, and where it is slow
+    Top(TopArgs),
     /// List the clients that are connected
     Clients {
         /// Only those that have something waiting or missed something, the slowest first

@@ -49,6 +49,11 @@ impl Connection {
         &self.path
     }
 
+    /// The router's version.
+    pub fn version(&self) -> &str {
+        &self.router.version
+    }
+
     /// Asks for something that the router has at hand.
     pub fn ask(&mut self, request: &Request) -> Result<Answer, Failure> {
         self.say(request)?;

@@ -32,6 +32,7 @@ mod stop;
 mod subscriptions;
 mod systemd;
 mod table;
+mod top;
 mod watch;
 mod wire;
 
@@ -72,6 +73,7 @@ fn run(args: Args) -> Result<(), Failure> {
     let connect = || find::socket(socket.clone()).and_then(Connection::open);
     let done = match args.command {
         Command::Status => status::run(&mut connect()?, &mut out),
+        Command::Top(args) => top::run(place.socket, &mut out, args),
         Command::Clients { slow } => clients::run(&mut connect()?, &mut out, slow),
         Command::Subscriptions => subscriptions::run(&mut connect()?, &mut out),
         Command::Kick { client } => kick::run(&mut connect()?, &mut out, client),
