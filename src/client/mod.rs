@@ -26,14 +26,16 @@ mod connection;
 mod error;
 mod event;
 mod message;
+mod options;
 mod request;
 #[cfg(test)]
 mod tests;
 
 pub use address::Address;
 pub use backoff::Backoff;
-pub use connection::{Connection, Options};
+pub use connection::Connection;
 pub use error::Error;
 pub use event::{Event, Metadata, NewEvent};
 pub use message::{Delivery, Draining, Gap, Message, Published, Refusal, Subscribed};
+pub use options::Options;
 pub use request::Request;
