@@ -79,9 +79,10 @@ impl Connection {
 
     async fn feed_text(&mut self, text: String) -> Result<(), Error> {
         self.fed = true;
-        match self.socket.feed(Frame::text(text)).await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.last_words(error.into()).await),
+        match timeout(self.give_up_after, self.socket.feed(Frame::text(text))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.last_words(error.into()).await),
+            Err(_) => Err(Error::Stuck(self.give_up_after)),
         }
     }
 
@@ -90,12 +91,13 @@ impl Connection {
     /// # Errors
     /// If the connection is no more.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        match self.socket.flush().await {
-            Ok(()) => {
+        match timeout(self.give_up_after, self.socket.flush()).await {
+            Ok(Ok(())) => {
                 self.fed = false;
                 Ok(())
             }
-            Err(error) => Err(self.last_words(error.into()).await),
+            Ok(Err(error)) => Err(self.last_words(error.into()).await),
+            Err(_) => Err(Error::Stuck(self.give_up_after)),
         }
     }
 
@@ -144,10 +146,9 @@ impl Connection {
                 Err(_) if self.pinged => return Err(Error::Silent(self.give_up_after)),
                 Err(_) => {
                     self.pinged = true;
-                    // The time for its answer is running; that it cannot be sent will show then.
-                    drop(self.socket.feed(Frame::Ping(Bytes::new())).await);
-                    self.fed = true;
-                    self.flush().await?;
+                    let ping = self.socket.send(Frame::Ping(Bytes::new()));
+                    // Whether it could be sent will show: the time for its answer is running.
+                    drop(timeout_at(self.heard_at + self.give_up_after, ping).await);
                 }
                 Ok(frame) => {
                     self.heard_at = Instant::now();

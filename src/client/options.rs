@@ -17,7 +17,7 @@ pub struct Options {
     pub max_message_size: usize,
     /// Silence after which the router is pinged.
     pub ping_after: Duration,
-    /// Silence after which the connection is given up.
+    /// Silence after which the connection is given up, and how long the router may take nothing in.
     pub give_up_after: Duration,
 }
 

@@ -135,7 +135,7 @@ Exit codes:
    3 there is no running router
    4 the router does not answer
   64 wrong usage
-  69 there is no such client or dead letter
+  69 there is no such client or dead letter, or an event was not taken
   71 operating system error
   76 the router is of another version and does not understand this
   77 no permission

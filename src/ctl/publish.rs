@@ -149,18 +149,20 @@ struct Publisher {
 impl Publisher {
     /// Sends everything, and waits for all answers.
     async fn run(&mut self, out: &mut Output) -> Result<(), Failure> {
-        let mut ended = false;
-        while !ended || self.unanswered() > 0 {
-            let may_send = !ended && self.unanswered() < UNANSWERED;
+        // A line that is none ends it, but what was sent before it is answered first.
+        let mut end = None;
+        while end.is_none() || self.unanswered() > 0 {
+            let may_send = end.is_none() && self.unanswered() < UNANSWERED;
             match turn(&mut self.connection, may_send, self.payloads.next(&self.pace)).await {
-                Ok(Turn::Next(Some(payload))) => self.publish(payload?).await?,
-                Ok(Turn::Next(None)) => ended = true,
+                Ok(Turn::Next(Some(Ok(payload)))) => self.publish(payload).await?,
+                Ok(Turn::Next(Some(Err(failure)))) => end = Some(Err(failure)),
+                Ok(Turn::Next(None)) => end = Some(Ok(())),
                 Ok(Turn::Heard(message)) => self.hear(message, out)?,
                 Ok(Turn::OutOfTime) => return Err(out_of_time(self.unanswered(), self.sent)),
                 Err(error) => return Err(self.broken(error)),
             }
         }
-        Ok(())
+        end.unwrap_or(Ok(()))
     }
 
     fn unanswered(&self) -> u64 {

@@ -63,10 +63,10 @@ struct Watch<'a> {
     wait: bool,
     count: Option<u64>,
     seen: u64,
-    width: Option<usize>,
     lost_at: Option<Instant>,
     /// What the router asked for, should it come to that.
     come_back_after: Option<Duration>,
+    backoff: Backoff,
     out: &'a mut Output,
 }
 
@@ -74,8 +74,8 @@ impl<'a> Watch<'a> {
     fn new(topics: Vec<Pattern>, args: WatchArgs, place: &'a Place, out: &'a mut Output) -> Self {
         let subscription = args.subscription(topics);
         let (wait, count) = (args.wait, args.count);
-        let width = out.width();
-        Self { place, subscription, wait, count, seen: 0, width, lost_at: None, come_back_after: None, out }
+        let backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        Self { place, subscription, wait, count, seen: 0, lost_at: None, come_back_after: None, backoff, out }
     }
 
     /// Until there were enough events.
@@ -142,10 +142,11 @@ impl<'a> Watch<'a> {
         if self.out.json {
             return self.out.json_line(&delivery.event);
         }
-        self.out.line(line::line(&delivery.event, self.out.colour, self.width))
+        self.out.line(line::line(&delivery.event, self.out.colour, self.out.width()))
     }
 
     fn tell_connected(&mut self, address: &Address) {
+        self.backoff.reset();
         let text = match self.lost_at.take() {
             None => format!("watching {} at {address}", self.topics()),
             Some(lost_at) => format!(
@@ -173,7 +174,10 @@ impl<'a> Watch<'a> {
             return Err(wire::failed(error));
         }
         self.lost_at.get_or_insert_with(Instant::now);
-        self.out.notice("lost", format_args!("connection to {address} lost ({error}); reconnecting"));
+        self.out.notice(
+            "lost",
+            format_args!("connection to {address} lost ({}); reconnecting", plain(&error.to_string())),
+        );
         if let Some(asked) = self.come_back_after.take() {
             sleep(asked).await;
         }
@@ -181,10 +185,9 @@ impl<'a> Watch<'a> {
     }
 
     /// Until it succeeds: whoever watches wants to see the router come.
-    async fn keep_trying(&self, last: Option<&Address>) -> Connection {
-        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+    async fn keep_trying(&mut self, last: Option<&Address>) -> Connection {
         loop {
-            sleep(backoff.next_wait()).await;
+            sleep(self.backoff.next_wait()).await;
             let (place, last) = (self.place.clone(), last.cloned());
             let found = spawn_blocking(move || place.find_again(last.as_ref())).await;
             if let Ok(Ok(address)) = found

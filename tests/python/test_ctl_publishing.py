@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import websockets
 
 from client import connect, is_uuid
 from control import PATIENCE, Outcome, control, ctl, folder_of, run
@@ -103,6 +104,7 @@ async def test_each_line_is_an_event_of_its_own(router):
 
         outcome = await feed(router, '1\n{"a"\n2\n', "publish", "t", "--lines")
         assert outcome.code == 64 and "line 2 of stdin" in outcome.err
+        assert outcome.redacted == "published ID (1 subscriber)\n", "the line before it was sent, and is told of"
 
 
 async def test_lines_are_sent_as_they_come(router):
@@ -181,6 +183,25 @@ async def test_what_the_router_finds_wrong_is_told(router):
         outcome = await control(router, "publish", "t", "[" * 127 + "]" * 127, *words)
         assert outcome.code == 69 and line in outcome.err.splitlines()[-1]
     assert (await control(router, "publish", "t", "[" * 100 + "]" * 100)).code == 0
+
+
+async def test_an_event_that_is_dropped_is_told_in_one_line(tmp_path):
+    async def serve(socket):
+        await socket.send(json.dumps({"type": "welcome", "client_id": "c", "server_time": "x"}))
+        async for text in socket:
+            if json.loads(text)["type"] == "publish":
+                await socket.send(json.dumps({"type": "published", "event_id": "i", "status": "dropped",
+                                              "reason": "queue_full"}))
+            else:
+                await socket.send(json.dumps({"type": "error", "error": "Unknown message type: hello"}))
+
+    async with websockets.serve(serve, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        command = [ctl(), "publish", "t", "--url", url]
+        outcome = await asyncio.to_thread(run, command, environment(tmp_path))
+        assert outcome == (69, "", "gadugi-routerctl: i was dropped: queue_full\n")
+        outcome = await asyncio.to_thread(run, [*command, "--json"], environment(tmp_path))
+        assert outcome.error == {"code": "not_taken", "message": "i was dropped: queue_full"}
 
 
 async def test_an_event_that_is_too_long_is_refused_clearly(start):

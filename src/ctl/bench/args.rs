@@ -12,6 +12,8 @@ use crate::protocol::Priority;
 pub(in crate::ctl) const EVENTS: u64 = 10_000;
 /// More connections than this are for a program that does not have to take them all itself.
 const MOST_PEERS: u64 = 10_000;
+/// A payload holds the time, and what is around it.
+const SMALLEST: usize = 32;
 /// More than this is beyond every router.
 const LARGEST: usize = 64 << 20;
 
@@ -74,7 +76,8 @@ fn peers(least: u64) -> RangedU64ValueParser {
 }
 
 fn size(word: &str) -> Result<usize, &'static str> {
-    parse_size(word).and_then(|size| if size <= LARGEST { Ok(size) } else { Err("at most 64MiB") })
+    let size = parse_size(word)?;
+    if (SMALLEST..=LARGEST).contains(&size) { Ok(size) } else { Err("from 32 bytes to 64MiB") }
 }
 
 fn level(word: &str) -> Result<Level, &'static str> {
