@@ -18,19 +18,19 @@ use crate::client::Address;
 #[command(name = "gadugi-routerctl", version, after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// The router's admin socket, instead of looking for it
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub socket: Option<PathBuf>,
 
     /// The router's WebSocket, for the commands that publish and subscribe, instead of looking for it
-    #[arg(long, global = true, value_name = "WS-URL")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WS-URL")]
     pub url: Option<Address>,
 
     /// Print JSON: one document, or a line each for what goes on
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
 
     /// Print no colours; so does a NO_COLOR in the environment
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_color: bool,
 
     #[command(subcommand)]
@@ -128,6 +128,9 @@ pub(super) struct Which {
     #[arg(long)]
     pub all: bool,
 }
+
+/// Where help lists what every command takes.
+const GLOBAL: &str = "Global options";
 
 const AFTER_HELP: &str = "\
 Exit codes:

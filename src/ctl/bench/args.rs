@@ -55,8 +55,8 @@ pub(in crate::ctl) struct BenchArgs {
 }
 
 const AFTER_HELP: &str = "\
-An event carries the time when it was due; its latency is from then until this program has read it. Each answer is
-waited for, with at most 256 events of a publisher under way. Publishers and subscribers are in this one program, on
+An event carries the time when it was due; its latency is from then until this program has read it. Each answer is \
+waited for, with at most 256 events of a publisher under way. Publishers and subscribers are in this one program, on \
 one thread: with many of them it is this program that is measured, and it says how much of the time it worked.
 
 Examples:

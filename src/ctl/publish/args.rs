@@ -45,14 +45,15 @@ pub(in crate::ctl) struct PublishArgs {
     pub quiet: bool,
 }
 
-const AFTER_HELP: &str = r#"A payload that begins with { or [ or " must be JSON. What else is JSON (numbers, true, false, null) is sent as that, and
-the rest as a string; --text sends everything as a string.
+const AFTER_HELP: &str = "\
+A payload that begins with { or [ or \" must be JSON. What else is JSON (numbers, true, false, \
+null) is sent as that, and the rest as a string; --text sends everything as a string.
 
 Exits with 69 if an event was not taken; stderr says why.
 
 Examples:
-  gadugi-routerctl publish task.created '{"id": 1}' --priority HIGH
-  gadugi-routerctl publish note "all is well" --target planner
+  gadugi-routerctl publish task.created '{\"id\": 1}' --priority HIGH
+  gadugi-routerctl publish note \"all is well\" --target planner
   gadugi-routerctl publish report --file report.json --metadata tags.team=blue
   tail -f events.jsonl | gadugi-routerctl publish audit - --lines --json
-  gadugi-routerctl publish load.test --count 1000 --rate 100 --quiet"#;
+  gadugi-routerctl publish load.test --count 1000 --rate 100 --quiet";

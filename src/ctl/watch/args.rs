@@ -67,7 +67,7 @@ pub(in crate::ctl) struct WatchArgs {
 }
 
 const SUBSCRIBE_HELP: &str = "\
-A line is: time (UTC), priority, topic, type, source, payload. With --json it is the whole event. What else there is to
+A line is: time (UTC), priority, topic, type, source, payload. With --json it is the whole event. What else there is to \
 know (a lost connection, events that were missed) goes to stderr.
 
 Examples:
@@ -76,7 +76,7 @@ Examples:
   gadugi-routerctl subscribe 'task.**' --json | jq .payload";
 
 const MONITOR_HELP: &str = "\
-A line is: time (UTC), priority, topic, type, source, payload. With --json it is the whole event. What else there is to
+A line is: time (UTC), priority, topic, type, source, payload. With --json it is the whole event. What else there is to \
 know (a lost connection, events that were missed) goes to stderr.
 
 Examples:
