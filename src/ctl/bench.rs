@@ -20,19 +20,20 @@ use super::failure::{Failure, NO_ANSWER, SYSTEM};
 use super::output::Output;
 use super::wire::{self, Place};
 use crate::client::{Address, Connection, Message, Request};
+use crate::protocol::Pattern;
 use args::Level;
 pub(super) use args::{BenchArgs, EVENTS};
 use books::Books;
 use peers::{Publisher, Subscriber};
 use progress::Progress;
-use report::Report;
+use report::{Report, Router, Times};
 
 /// How long the router may take to say how it is.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What all publishers and subscribers know.
 struct Plan {
-    topic: String,
+    topic: Pattern,
     level: Level,
     size: usize,
     /// What times in payloads count from.
@@ -59,12 +60,9 @@ async fn measure(args: BenchArgs, address: &Address, out: &Output) -> Result<Rep
         );
         out.notice("other_clients", text);
     }
-    let mut report = Report::new(&args, &first, others);
+    let router = Router::of(&first, others);
     let plan = Rc::new(Plan {
-        topic: args
-            .topic
-            .clone()
-            .unwrap_or_else(|| format!("bench.{}", &first.client_id()[..8.min(first.client_id().len())])),
+        topic: args.topic.clone().map_or_else(own_topic, Ok)?,
         level: args.priority,
         size: args.size,
         origin: Instant::now(),
@@ -88,8 +86,19 @@ async fn measure(args: BenchArgs, address: &Address, out: &Output) -> Result<Rep
     };
     let (published_in, ()) = tokio::try_join!(sending, all(receiving))?;
     progress.end();
-    report.fill(&books.borrow(), begun, published_in, cpu()?.saturating_sub(cpu_before));
-    Ok(report)
+    let books = books.borrow();
+    let times = Times {
+        publishing: published_in,
+        receiving: books.last.map_or(Duration::ZERO, |last| last.saturating_duration_since(begun)),
+        cpu: cpu()?.saturating_sub(cpu_before),
+    };
+    Ok(Report::new(&args, router, &books, &times))
+}
+
+/// A topic that nobody else has.
+fn own_topic() -> Result<Pattern, Failure> {
+    let name = format!("bench.{:08x}", fastrand::u32(..));
+    Pattern::parse(&name).map_err(|problem| Failure::new(SYSTEM, "system", problem))
 }
 
 async fn all(mut tasks: JoinSet<Result<(), Failure>>) -> Result<(), Failure> {

@@ -20,7 +20,7 @@ use super::wire::{self, Place};
 use crate::client::{Connection, Error, Message, NewEvent, Request};
 use crate::protocol::{PublishOptions, Receipt};
 pub(super) use args::PublishArgs;
-pub(super) use event::{priority, topic, types};
+pub(super) use event::{priority, types};
 use payload::Line;
 use tally::Tally;
 

@@ -160,6 +160,8 @@ def read_all(leader: int) -> str:
     (["--rate", "0"], "a second"),
     (["--events", "5", "--duration", "5s"], "cannot be used"),
     (["--topic", ""], "empty"),
+    (["--topic", "a.*"], "not a pattern"),
+    (["--topic", "a.**.b"], "last part"),
 ])
 async def test_wrong_usage(tmp_path, words, hint):
     outcome = run([ctl(), "bench", *words], environment(tmp_path))

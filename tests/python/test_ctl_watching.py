@@ -105,25 +105,36 @@ async def test_what_was_missed_is_told(start):
         await reader
 
 
-async def test_on_a_terminal_lines_are_cut_and_coloured(router):
+async def on_a_terminal(router, events: list[dict], *words, env=None) -> list[str]:
+    """What `monitor` shows of these events on a terminal of 60 columns."""
     leader, follower = pty.openpty()
-    # 24 lines of 60 columns.
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
-    process = subprocess.Popen([ctl(), "monitor", "--count", "2"], env=environment(folder_of(router)),
-                               stdin=subprocess.DEVNULL, stdout=follower, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([ctl(), "monitor", "--count", str(len(events)), *words],
+                               env=environment(folder_of(router)) | (env or {}), stdin=subprocess.DEVNULL,
+                               stdout=follower, stderr=subprocess.PIPE, text=True)
     os.close(follower)
     assert "watching" in await asyncio.to_thread(process.stderr.readline)
-    await publish(router, {"topic": "t", "priority": 10, "source": "s", "payload": "日本語" * 30},
-                  {"topic": "u", "source": "s"})
+    await publish(router, *events)
     _, err = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
     shown = os.read(leader, 10_000).decode()
     os.close(leader)
     assert process.returncode == 0 and err == ""
-    first, second = shown.splitlines()
+    return shown.splitlines()
+
+
+async def test_on_a_terminal_lines_are_cut_and_coloured(router):
+    events = [{"topic": "t", "priority": 10, "source": "s", "payload": "日本語" * 30}, {"topic": "u", "source": "s"}]
+    first, second = await on_a_terminal(router, events)
     assert "\x1b[1;35m10 SYSTEM    \x1b[0mt  custom  s  \"日本語" in first and first.endswith("…")
     bare = re.sub(r"\x1b\[[0-9;]*m", "", first)
     assert 58 <= sum(2 if ord(c) > 0x2fff else 1 for c in bare) <= 60
     assert "\x1b" not in second
+
+    for words, env in [(["--no-color"], {}), ([], {"NO_COLOR": "1"})]:
+        first, _ = await on_a_terminal(router, events, *words, env=env)
+        assert "10 SYSTEM    t  custom" in first and "\x1b" not in first and first.endswith("…")
+    first, _ = await on_a_terminal(router, events, "--json")
+    assert json.loads(first)["payload"] == "日本語" * 30
 
 
 @pytest.mark.parametrize(("words", "hint"), [

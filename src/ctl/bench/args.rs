@@ -6,7 +6,7 @@ use clap::builder::RangedU64ValueParser;
 
 use super::super::{pace, publish};
 use crate::config::{parse_duration, parse_size};
-use crate::protocol::Priority;
+use crate::protocol::{Pattern, Priority};
 
 /// How many events are published if nothing is said.
 pub(in crate::ctl) const EVENTS: u64 = 10_000;
@@ -46,8 +46,8 @@ pub(in crate::ctl) struct BenchArgs {
     pub rate: Option<f64>,
 
     /// The topic, instead of one that nobody else has
-    #[arg(long, value_name = "TOPIC", value_parser = publish::topic)]
-    pub topic: Option<String>,
+    #[arg(long, value_name = "TOPIC", value_parser = topic)]
+    pub topic: Option<Pattern>,
 
     /// The events' priority, or `mixed`: all ten in turn
     #[arg(long, value_name = "P", default_value = "NORMAL", value_parser = level)]
@@ -85,4 +85,9 @@ fn level(word: &str) -> Result<Level, &'static str> {
         return Ok(Level::Mixed);
     }
     publish::priority(word).map(Level::One)
+}
+
+fn topic(word: &str) -> Result<Pattern, String> {
+    let topic = Pattern::parse(word)?;
+    if topic.is_exact() { Ok(topic) } else { Err("a topic is wanted, not a pattern".to_owned()) }
 }
