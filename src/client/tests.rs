@@ -226,6 +226,24 @@ async fn a_connection_that_is_dead_is_found_out_and_one_that_is_idle_stays() {
 }
 
 #[tokio::test]
+async fn nothing_waits_for_ever_for_a_peer_that_does_not_read() {
+    let (stuck, _task) = peer(async |stream| {
+        let _peer = greeted(stream).await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let mut connection = Connection::open(&stuck, &short()).await.unwrap();
+    let event = &NewEvent { source: Some("x".repeat(1 << 20)), ..NewEvent::new("t") };
+    let request = Request::Publish { event, options: PublishOptions::default(), request_id: None };
+    let error = loop {
+        if let Err(error) = connection.send(&request).await {
+            break error;
+        }
+    };
+    assert!(matches!(error, Error::Stuck(_)), "{error}");
+}
+
+#[tokio::test]
 async fn the_end_is_told_with_its_reason() {
     let (address, _task) = peer(async |stream| {
         let mut peer = greeted(stream).await;

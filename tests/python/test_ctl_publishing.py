@@ -1,15 +1,15 @@
 """gadugi-routerctl publish: what arrives, what is told of it, and what goes wrong."""
 import asyncio
 import json
-import socket
 import subprocess
 from pathlib import Path
 
 import pytest
+import websockets
 
 from client import connect, is_uuid
 from control import PATIENCE, Outcome, control, ctl, folder_of, run
-from routers import environment, free_port
+from routers import environment
 from stalled import fill_until_refused, numbered, publish_in_order, read_messages, received, reported, stalled_subscriber
 
 
@@ -104,6 +104,7 @@ async def test_each_line_is_an_event_of_its_own(router):
 
         outcome = await feed(router, '1\n{"a"\n2\n', "publish", "t", "--lines")
         assert outcome.code == 64 and "line 2 of stdin" in outcome.err
+        assert outcome.redacted == "published ID (1 subscriber)\n", "the line before it was sent, and is told of"
 
 
 async def test_lines_are_sent_as_they_come(router):
@@ -184,6 +185,25 @@ async def test_what_the_router_finds_wrong_is_told(router):
     assert (await control(router, "publish", "t", "[" * 100 + "]" * 100)).code == 0
 
 
+async def test_an_event_that_is_dropped_is_told_in_one_line(tmp_path):
+    async def serve(socket):
+        await socket.send(json.dumps({"type": "welcome", "client_id": "c", "server_time": "x"}))
+        async for text in socket:
+            if json.loads(text)["type"] == "publish":
+                await socket.send(json.dumps({"type": "published", "event_id": "i", "status": "dropped",
+                                              "reason": "queue_full"}))
+            else:
+                await socket.send(json.dumps({"type": "error", "error": "Unknown message type: hello"}))
+
+    async with websockets.serve(serve, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        command = [ctl(), "publish", "t", "--url", url]
+        outcome = await asyncio.to_thread(run, command, environment(tmp_path))
+        assert outcome == (69, "", "gadugi-routerctl: i was dropped: queue_full\n")
+        outcome = await asyncio.to_thread(run, [*command, "--json"], environment(tmp_path))
+        assert outcome.error == {"code": "not_taken", "message": "i was dropped: queue_full"}
+
+
 async def test_an_event_that_is_too_long_is_refused_clearly(start):
     router = start(limits__max_message_size=10_000)
     for size in (20_000, 5_000_000):
@@ -216,68 +236,6 @@ async def test_wrong_usage(tmp_path, words, hint):
     assert outcome.code == 64 and outcome.out == "" and hint in outcome.err
     outcome = run([ctl(), "--json", "publish", *words], environment(tmp_path))
     assert outcome.code == 64 and outcome.error["code"] == "usage"
-
-
-async def test_where_there_is_no_router(tmp_path):
-    nowhere = f"ws://127.0.0.1:{free_port()}"
-    for words in (["publish", "t"], ["subscribe", "t"], ["monitor"], ["bench"]):
-        outcome = run([ctl(), *words, "--url", nowhere], environment(tmp_path))
-        assert outcome.code == 3 and outcome.out == "" and outcome.err.count("\n") == 1
-        assert f"nobody answers at {nowhere}" in outcome.err and "start it with" in outcome.err
-        outcome = run([ctl(), *words, "--url", nowhere, "--json"], environment(tmp_path))
-        assert outcome.code == 3 and outcome.error["code"] == "not_running"
-    outcome = run([ctl(), "publish", "t", "--socket", tmp_path / "none.sock"], environment(tmp_path))
-    assert outcome.code == 3 and "none.sock" in outcome.err
-    outcome = run([ctl(), "publish", "t", "--url", f"unix:{tmp_path}/none.sock"], environment(tmp_path))
-    assert outcome.code == 3 and "none.sock" in outcome.err
-
-
-async def test_where_the_router_is_found(router, start, tmp_path):
-    other = start()
-    async with await connect(router) as client, await connect(other) as elsewhere:
-        for peer in (client, elsewhere):
-            await peer.subscribe("t")
-        here, nowhere = environment(folder_of(router)), environment(tmp_path)
-        for command, env, found in [
-            (["publish", "t"], here, client),
-            (["publish", "t"], here | {"GADUGI_ROUTER_URL": other.url}, client),
-            (["publish", "t"], nowhere | {"GADUGI_ROUTER_URL": other.url}, elsewhere),
-            (["--url", other.url, "publish", "t"], here, elsewhere),
-            (["publish", "t", "--url", f"ws://[::1]:{other.port_v6}"], here, elsewhere),
-            (["publish", "t", "--url", f"localhost:{other.port}"], here, elsewhere),
-            (["publish", "t", "--socket", folder_of(other) / "admin.sock"], here, elsewhere),
-        ]:
-            outcome = await asyncio.to_thread(run, [ctl(), *command], env)
-            assert outcome.code == 0, (command, outcome.err)
-            assert (await found.event())["id"] in outcome.out
-    outcome = run([ctl(), "publish", "t"], nowhere | {"GADUGI_ROUTER_URL": "http://x"})
-    assert outcome.code == 64 and "GADUGI_ROUTER_URL" in outcome.err
-    # The variable is for clients; the router has nothing to say about it.
-    outcome = run([ctl().with_name("gadugi-router"), "--check-config", "-c", router.config_file],
-                  here | {"GADUGI_ROUTER_URL": other.url})
-    assert outcome.code == 0 and "GADUGI_ROUTER_URL" not in outcome.out + outcome.err
-
-
-async def test_a_router_that_is_full(start):
-    router = start(max_clients=1)
-    async with await connect(router):
-        for words in (["publish", "t"], ["monitor"], ["bench"]):
-            outcome = await control(router, *words)
-            assert outcome.code == 69 and outcome.out == "" and "Maximum clients (1)" in outcome.err
-            assert "max_clients" in outcome.err
-            assert (await control(router, *words, "--json")).error["code"] == "max_clients_reached"
-
-
-async def test_who_is_no_router(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        url = f"ws://127.0.0.1:{server.getsockname()[1]}"
-        asked = asyncio.create_task(asyncio.to_thread(run, [ctl(), "publish", "t", "--url", url], environment(tmp_path)))
-        peer, _ = await asyncio.to_thread(server.accept)
-        await asyncio.to_thread(peer.recv, 1000)
-        peer.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-        outcome = await asked
-        peer.close()
-    assert outcome.code == 76 and "404" in outcome.err and "--url" in outcome.err
 
 
 async def test_a_router_that_ends_meanwhile(router):

@@ -46,6 +46,7 @@ impl Tally {
         }
         match answer.status {
             _ if self.quiet => Ok(()),
+            Status::Dropped | Status::Rejected if self.single => Ok(()),
             _ if out.json => out.json_line(answer),
             Status::Queued => out.line(line(answer)),
             Status::Dropped | Status::Rejected => Ok(()),
