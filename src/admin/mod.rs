@@ -25,7 +25,7 @@ mod socket;
 mod talk;
 
 #[cfg(feature = "daemon")]
-pub use guests::{Guests, Office};
+pub use guests::{Admins, Guests, Office};
 #[cfg(feature = "daemon")]
 pub use orders::{Life, Order, OrderRefused, Phase};
 #[cfg(feature = "daemon")]

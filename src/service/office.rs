@@ -17,7 +17,7 @@ use super::source::Source;
 use super::status::Status;
 use crate::admin::http::{Desk, Http, Process};
 use crate::admin::messages::LoggedError;
-use crate::admin::{self, Guests, Office, Order, Rights};
+use crate::admin::{self, Admins, Guests, Office, Order, Rights};
 use crate::config::place::{Place, SOCKET};
 use crate::config::{Config, Loaded};
 use crate::server::{Hub, Listener, wall_time};
@@ -83,10 +83,11 @@ impl Instance {
 }
 
 /// Where the router is asked about itself.
-#[derive(Debug)]
 pub(super) struct Doors {
     /// The admin socket.
-    pub socket: Vec<UnixListener>,
+    pub sockets: Vec<UnixListener>,
+    /// Who may change something through it.
+    pub admins: Admins,
     /// Health and metrics.
     pub http: Vec<TcpListener>,
     /// What the operating system says of us.
@@ -127,12 +128,13 @@ pub(super) fn open(
         config_file: loaded.file.as_ref().map(|file| file.display().to_string()),
         recent_errors: recent_errors(log.clone()),
         user: geteuid().as_raw(),
+        admins: doors.admins,
         orders,
         life: status.life(),
     });
     let unusable = |what, error| Failure::new(Exit::System, format!("cannot serve {what}: {error}"));
     let guests =
-        Guests::invite(doors.socket, &office).map_err(|error| unusable("the admin socket", error))?;
+        Guests::invite(doors.sockets, &office).map_err(|error| unusable("the admin socket", error))?;
     let desk = Desk::new(office, loaded.config.admin.http_hosts.clone(), doors.process);
     let http = Http::open(doors.http, desk).map_err(|error| unusable("health and metrics", error))?;
     Ok((Open { guests, _http: http }, ordered))

@@ -189,6 +189,7 @@ mod tests {
             socket_group = "g"
             http = 1
             http_hosts = ["h"]
+            admins = ["@g"]
         "#;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("c.toml");

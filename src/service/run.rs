@@ -21,7 +21,7 @@ use super::reload::Reload;
 use super::source::Source;
 use super::status::Status;
 use super::supervisor::{Say, Supervisor};
-use super::{dump, office, orders, settings, slow, spool, watchdog};
+use super::{dump, health, office, orders, settings, slow, spool, watchdog};
 use crate::admin::{Order, Phase};
 use crate::config::{Drain, Loaded};
 use crate::router::Router;
@@ -147,6 +147,7 @@ fn announce(listeners: &[Listener], inherited: bool, log: &LogHandle) {
 fn beside(hub: &Arc<Hub>, supervisor: &Supervisor, status: &Arc<Status>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(slow::report(Arc::clone(hub)));
+    tasks.spawn(health::watch(Arc::clone(hub)));
     if supervisor.is_there() {
         tasks.spawn(Arc::clone(status).refresh());
     }

@@ -16,7 +16,7 @@ use super::privileges::Account;
 use super::run::{Running, run};
 use super::run_dir::logs_directory;
 use super::source::Source;
-use super::{limits, logging, os};
+use super::{admins, limits, logging, os};
 use crate::admin::http::Process;
 use crate::config::{Config, Endpoint, Loaded, Origin};
 use crate::server::{self, BindError, Listener};
@@ -55,12 +55,13 @@ fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let mut instance = Instance::claim(&config.process, &source, daemon, uid)?;
     let Inherited { listeners, admin, http } = activation::examine(taken)?;
-    let socket =
+    let sockets =
         if admin.is_empty() { instance.open_office(config, &source, account.as_ref())? } else { admin };
     let inherited = !listeners.is_empty();
     let listeners = if inherited { listeners } else { bind(config)? };
     let http = if http.is_empty() { bind_http(config)? } else { http };
-    let doors = Doors { socket, http, process: Process::open() };
+    let admins = admins::resolve(&config.admin.admins)?;
+    let doors = Doors { sockets, admins, http, process: Process::open() };
     if inherited {
         note_unused(&loaded);
     }

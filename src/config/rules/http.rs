@@ -5,8 +5,7 @@ use std::net::IpAddr;
 
 use super::super::value::{Given, Value, Wrong};
 use super::host::{is_address, is_name};
-use super::list::{self, Items};
-use super::{Rule, toml_string, wrong};
+use super::{Rule, list, toml_list, toml_string, wrong};
 
 /// An address to listen on.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -104,49 +103,46 @@ fn advice(text: &str) -> Option<&'static str> {
 /// Names that a request's Host header may have, with or without a port.
 pub(in crate::config) struct HostNames;
 
-impl Items for HostNames {
-    fn expected(&self) -> String {
-        "a list of host names such as \"metrics.example.org\", with or without a port".to_owned()
-    }
-
-    fn read_one(&self, text: &str) -> Option<String> {
-        let (name, port) = match text.rsplit_once(':') {
-            Some((name, port)) => (name, Some(port)),
-            None => (text, None),
-        };
-        let is_port =
-            |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
-        (is_name(name) && port.is_none_or(is_port)).then(|| text.to_ascii_lowercase())
-    }
-
-    fn complaint(&self, item: &Given<'_>) -> Wrong {
-        let wrong = item.not("a host name such as \"metrics.example.org\", with or without a port");
-        match item.text() {
-            Some(text) if text.contains("://") => wrong.because("without scheme and path"),
-            Some(text) if text.contains('*') => {
-                wrong.because("there are no patterns: any name would let in any web page (DNS rebinding)")
-            }
-            Some(text) if is_address(text.trim_matches(['[', ']'])) => {
-                wrong.because("IP addresses are fine without being listed")
-            }
-            _ => wrong,
-        }
-    }
-}
+const ONE: &str = "a host name such as \"metrics.example.org\", with or without a port";
 
 impl Rule for HostNames {
     type Value = Vec<String>;
 
     fn expected(&self) -> String {
-        Items::expected(self)
+        "a list of host names such as \"metrics.example.org\", with or without a port".to_owned()
     }
 
     fn read(&self, given: &Given<'_>) -> Result<Vec<String>, Vec<Wrong>> {
-        list::read(self, given)
+        list::read(given, &self.expected(), |item| {
+            item.text().and_then(host_name).ok_or_else(|| complaint(item))
+        })
     }
 
     fn write(&self, value: &Vec<String>) -> String {
-        list::write(value)
+        toml_list(value)
+    }
+}
+
+fn host_name(text: &str) -> Option<String> {
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) => (name, Some(port)),
+        None => (text, None),
+    };
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    (is_name(name) && port.is_none_or(is_port)).then(|| text.to_ascii_lowercase())
+}
+
+fn complaint(item: &Given<'_>) -> Wrong {
+    let wrong = item.not(ONE);
+    match item.text() {
+        Some(text) if text.contains("://") => wrong.because("without scheme and path"),
+        Some(text) if text.contains('*') => {
+            wrong.because("there are no patterns: any name would let in any web page (DNS rebinding)")
+        }
+        Some(text) if is_address(text.trim_matches(['[', ']'])) => {
+            wrong.because("IP addresses are fine without being listed")
+        }
+        _ => wrong,
     }
 }
 

@@ -1,41 +1,34 @@
-//! Lists of words: an array in a file, separated by commas in the environment.
+//! Lists: in a file as TOML writes them, in the environment separated by commas.
 
 use std::borrow::Cow;
 
 use super::super::value::{Given, Value, Wrong, quoted};
-use super::{toml_string, wrong};
+use super::wrong;
 
-/// What a list is made of.
-pub(super) trait Items {
-    /// What the whole list may be, to stand after "must be".
-    fn expected(&self) -> String;
-
-    /// One of them, as it is kept.
-    fn read_one(&self, text: &str) -> Option<String>;
-
-    /// What is wrong with one that is none.
-    fn complaint(&self, item: &Given<'_>) -> Wrong;
-}
-
-/// Takes the whole list, or says of each item what is wrong with it.
-pub(super) fn read(items: &impl Items, given: &Given<'_>) -> Result<Vec<String>, Vec<Wrong>> {
+/// Reads a list of what `one` takes, and tells of all items that it does not take. A lone text that would do as an item
+/// is told to become a list.
+pub(super) fn read<T>(
+    given: &Given<'_>,
+    expected: &str,
+    one: impl Fn(&Given<'_>) -> Result<T, Wrong>,
+) -> Result<Vec<T>, Vec<Wrong>> {
     let words;
-    let list = match &given.value {
-        Value::List(list) => list,
+    let items = match &given.value {
+        Value::List(items) => items,
         Value::Word(text) => {
             words = split(text);
             &words
         }
-        Value::Text(text) if items.read_one(text).is_some() => {
-            return wrong(given, &items.expected(), Some(&format!("write [{}]", quoted(text))));
+        Value::Text(text) if one(given).is_ok() => {
+            return wrong(given, expected, Some(&format!("write [{}]", quoted(text))));
         }
-        _ => return wrong(given, &items.expected(), None),
+        _ => return wrong(given, expected, None),
     };
-    let (mut taken, mut wrongs) = (Vec::with_capacity(list.len()), Vec::new());
-    for item in list {
-        match item.text().and_then(|text| items.read_one(text)) {
-            Some(one) => taken.push(one),
-            None => wrongs.push(items.complaint(item)),
+    let (mut taken, mut wrongs) = (Vec::with_capacity(items.len()), Vec::new());
+    for item in items {
+        match one(item) {
+            Ok(item) => taken.push(item),
+            Err(wrong) => wrongs.push(wrong),
         }
     }
     if wrongs.is_empty() { Ok(taken) } else { Err(wrongs) }
@@ -48,9 +41,4 @@ fn split(text: &str) -> Vec<Given<'_>> {
     }
     let item = |item| Given { value: Value::Word(item), written: Cow::Owned(quoted(item)), span: 0..0 };
     text.split(',').map(str::trim).map(item).collect()
-}
-
-/// The list as TOML.
-pub(super) fn write(list: &[String]) -> String {
-    format!("[{}]", list.iter().map(|item| toml_string(item)).collect::<Vec<_>>().join(", "))
 }

@@ -3,9 +3,8 @@
 use std::net::Ipv6Addr;
 
 use super::super::value::{Given, Wrong};
-use super::Rule;
 use super::host::is_name;
-use super::list::{self, Items};
+use super::{Rule, list, toml_list};
 
 /// A list of origins, each kept as a browser writes it: lower case, without the scheme's own port.
 pub(in crate::config) struct Origins;
@@ -16,30 +15,18 @@ impl Rule for Origins {
     type Value = Vec<String>;
 
     fn expected(&self) -> String {
-        Items::expected(self)
-    }
-
-    fn read(&self, given: &Given<'_>) -> Result<Vec<String>, Vec<Wrong>> {
-        list::read(self, given)
-    }
-
-    fn write(&self, value: &Vec<String>) -> String {
-        list::write(value)
-    }
-}
-
-impl Items for Origins {
-    fn expected(&self) -> String {
         "a list of origins such as \"https://example.org\" or \"http://localhost:8080\", or of \"*\" for any"
             .to_owned()
     }
 
-    fn read_one(&self, text: &str) -> Option<String> {
-        origin(text)
+    fn read(&self, given: &Given<'_>) -> Result<Vec<String>, Vec<Wrong>> {
+        list::read(given, &self.expected(), |item| {
+            item.text().and_then(origin).ok_or_else(|| complaint(item))
+        })
     }
 
-    fn complaint(&self, item: &Given<'_>) -> Wrong {
-        complaint(item)
+    fn write(&self, value: &Vec<String>) -> String {
+        toml_list(value)
     }
 }
 
