@@ -166,8 +166,8 @@ settings! {
         /// Users, and groups with a @ before them, who may change something besides root and the router's own user, if
         /// they may connect. They are looked up at the start.
         admins: Vec<String> = Vec::new(), Accounts;
-        /// Where health, readiness, metrics and the status are told over HTTP: "127.0.0.1:9091", "[::1]:9091", or a port
-        /// alone for loopback; "" is nowhere. Nobody is asked who he is there.
+        /// Where health, readiness, metrics and the status are told over HTTP: "127.0.0.1:9091", or a port alone for
+        /// loopback; "" is nowhere. Nobody is asked who he is there.
         http: Option<Endpoint> = None, ListenOn;
         /// Names by which that may be addressed, beside IP addresses and "localhost": what stands in the Host header of
         /// a request. Others are refused, so that no web page can reach it by a name of its own (DNS rebinding).

@@ -83,10 +83,9 @@ impl Instance {
 }
 
 /// Where the router is asked about itself.
-#[derive(Debug)]
 pub(super) struct Doors {
     /// The admin socket.
-    pub socket: Vec<UnixListener>,
+    pub sockets: Vec<UnixListener>,
     /// Who may change something through it.
     pub admins: Admins,
     /// Health and metrics.
@@ -136,7 +135,7 @@ pub(super) fn open(
     });
     let unusable = |what, error| Failure::new(Exit::System, format!("cannot serve {what}: {error}"));
     let guests =
-        Guests::invite(doors.socket, &office).map_err(|error| unusable("the admin socket", error))?;
+        Guests::invite(doors.sockets, &office).map_err(|error| unusable("the admin socket", error))?;
     let desk = Desk::new(office, loaded.config.admin.http_hosts.clone(), doors.process);
     let http = Http::open(doors.http, desk).map_err(|error| unusable("health and metrics", error))?;
     Ok((Open { guests, _http: http }, ordered))

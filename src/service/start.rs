@@ -55,13 +55,13 @@ fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let mut instance = Instance::claim(&config.process, &source, daemon, uid)?;
     let Inherited { listeners, admin, http } = activation::examine(taken)?;
-    let socket =
+    let sockets =
         if admin.is_empty() { instance.open_office(config, &source, account.as_ref())? } else { admin };
-    let admins = admins::resolve(&config.admin.admins)?;
     let inherited = !listeners.is_empty();
     let listeners = if inherited { listeners } else { bind(config)? };
     let http = if http.is_empty() { bind_http(config)? } else { http };
-    let doors = Doors { socket, admins, http, process: Process::open() };
+    let admins = admins::resolve(&config.admin.admins)?;
+    let doors = Doors { sockets, admins, http, process: Process::open() };
     if inherited {
         note_unused(&loaded);
     }

@@ -1,4 +1,6 @@
 """Health, readiness, metrics and status over HTTP: what is answered, and to whom."""
+import json
+
 import pytest
 
 from client import connect
@@ -7,6 +9,11 @@ from web import ask, browse, metrics, port_of, request
 
 HTTP = {"admin__http": "127.0.0.1:0"}
 PATHS = ["/", "/healthz", "/readyz", "/metrics", "/status"]
+
+
+def rounded(text: str) -> float:
+    """The control program reads numbers and writes them again, which the last digit may not survive."""
+    return round(float(text), 9)
 
 
 async def test_health_and_readiness_are_a_word_each(start):
@@ -24,11 +31,12 @@ async def test_the_status_is_the_one_of_the_control_program(start):
         await client.event()
         answer, told = await ask(router, "/status"), await control(router, "status", "--json")
         assert answer.headers["content-type"] == "application/json"
-        here, there = answer.json, told.json
+        here, there = (json.loads(text, parse_float=rounded) for text in (answer.body, told.out))
         for status in (here, there):
             assert status["health"].pop("uptime") > 0
-        # What is measured from moment to moment.
-        assert here | {"rates": None} == there | {"rates": None}
+            # What is measured from moment to moment.
+            status.pop("rates")
+        assert here == there
         assert here["health"]["connected_clients"] == 1 and here["phase"] == "running"
         assert f"http://127.0.0.1:{port_of(router)}" in here["listeners"]
 

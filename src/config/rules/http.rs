@@ -103,6 +103,8 @@ fn advice(text: &str) -> Option<&'static str> {
 /// Names that a request's Host header may have, with or without a port.
 pub(in crate::config) struct HostNames;
 
+const ONE: &str = "a host name such as \"metrics.example.org\", with or without a port";
+
 impl Rule for HostNames {
     type Value = Vec<String>;
 
@@ -112,7 +114,7 @@ impl Rule for HostNames {
 
     fn read(&self, given: &Given<'_>) -> Result<Vec<String>, Vec<Wrong>> {
         list::read(given, &self.expected(), |item| {
-            item.text().and_then(host_name).ok_or_else(|| no_host_name(item))
+            item.text().and_then(host_name).ok_or_else(|| complaint(item))
         })
     }
 
@@ -121,7 +123,6 @@ impl Rule for HostNames {
     }
 }
 
-/// As it is compared.
 fn host_name(text: &str) -> Option<String> {
     let (name, port) = match text.rsplit_once(':') {
         Some((name, port)) => (name, Some(port)),
@@ -131,8 +132,8 @@ fn host_name(text: &str) -> Option<String> {
     (is_name(name) && port.is_none_or(is_port)).then(|| text.to_ascii_lowercase())
 }
 
-fn no_host_name(item: &Given<'_>) -> Wrong {
-    let wrong = item.not("a host name such as \"metrics.example.org\", with or without a port");
+fn complaint(item: &Given<'_>) -> Wrong {
+    let wrong = item.not(ONE);
     match item.text() {
         Some(text) if text.contains("://") => wrong.because("without scheme and path"),
         Some(text) if text.contains('*') => {
