@@ -27,7 +27,7 @@ mod talk;
 mod why;
 
 #[cfg(feature = "daemon")]
-pub use guests::{Guests, Office};
+pub use guests::{Admins, Guests, Office};
 #[cfg(feature = "daemon")]
 pub use orders::{Life, Order, OrderRefused};
 #[cfg(feature = "daemon")]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::rules::{
-    Account, Auto, Choice, FilePath, Host, Level, Octal, Origins, Switch, duration, size, whole,
+    Account, Accounts, Auto, Choice, FilePath, Host, Level, Octal, Origins, Switch, duration, size, whole,
 };
 use super::schema::settings;
 
@@ -158,10 +158,13 @@ settings! {
         /// The Unix socket that it connects to; "" is admin.sock in the run-time directory.
         socket: Option<PathBuf> = None, FilePath;
         /// Who may connect: the permissions of the socket's file. Those who may, but are neither root nor the router's
-        /// own user, can only look.
+        /// own user nor one of `admins`, can only look.
         socket_mode: u32 = 0o660, Octal;
         /// The group of the socket's file; "" is the router's own.
         socket_group: Option<String> = None, Account;
+        /// Users, and groups with a @ before them, who may change something besides root and the router's own user, if
+        /// they may connect. They are looked up at the start.
+        admins: Vec<String> = Vec::new(), Accounts;
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) const LOOKED_AT: usize = 4_096;
 pub(super) const ROWS: usize = 250;
 /// Of what waits for a client, so many are looked at to find its slowest subscription.
 const SAMPLE: usize = 100;
+/// And so many for a page; the row that crosses it is the last.
+const SAMPLES: usize = 2_000;
 /// Patterns of it that are shown.
 const SHOWN: usize = 3;
 /// Patterns and names in a page of subscriptions; the row that crosses it is the last.
@@ -102,13 +104,14 @@ impl Router {
     /// Clients from this place on.
     pub fn client_page(&self, from: usize, now: impl Into<Moment>) -> Page<ClientRow> {
         let now = now.into();
-        let mut rows = Vec::new();
+        let (mut rows, mut samples) = (Vec::new(), 0);
         let end = self.clients.capacity().min(from.saturating_add(LOOKED_AT));
         for place in from..end {
-            if rows.len() == ROWS {
+            if rows.len() == ROWS || samples >= SAMPLES {
                 return Page { rows, next: Some(place) };
             }
             let Some(client) = self.clients.get(place) else { continue };
+            samples += client.outbox.waiting().min(SAMPLE);
             rows.push(self.row(client, now));
         }
         Page { rows, next: (end < self.clients.capacity()).then_some(end) }

@@ -15,7 +15,7 @@ use super::privileges::{self, Account};
 use super::source::Source;
 use super::status::Status;
 use crate::admin::messages::LoggedError;
-use crate::admin::{self, Guests, Office, Order, Rights};
+use crate::admin::{self, Admins, Guests, Office, Order, Rights};
 use crate::config::place::{Place, SOCKET};
 use crate::config::{Config, Loaded};
 use crate::server::{Hub, Listener, wall_time};
@@ -80,12 +80,18 @@ impl Instance {
     }
 }
 
+/// The admin socket, and who may change something through it.
+pub(super) struct Door {
+    pub sockets: Vec<UnixListener>,
+    pub admins: Admins,
+}
+
 /// Begins to serve the admin socket. Orders come to the receiver.
 ///
 /// # Errors
 /// A socket cannot be used.
 pub(super) fn open(
-    admin: Vec<UnixListener>,
+    door: Door,
     hub: &Arc<Hub>,
     status: &Status,
     loaded: &Loaded,
@@ -103,10 +109,11 @@ pub(super) fn open(
         config_file: loaded.file.as_ref().map(|file| file.display().to_string()),
         recent_errors: recent_errors(log.clone()),
         user: geteuid().as_raw(),
+        admins: door.admins,
         orders,
         life: status.life(),
     };
-    let guests = Guests::invite(admin, office)
+    let guests = Guests::invite(door.sockets, office)
         .map_err(|error| Failure::new(Exit::System, format!("cannot serve the admin socket: {error}")))?;
     Ok((guests, ordered))
 }

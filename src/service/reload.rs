@@ -187,6 +187,7 @@ mod tests {
             socket = "/s"
             socket_mode = "600"
             socket_group = "g"
+            admins = ["@g"]
         "#;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("c.toml");

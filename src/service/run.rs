@@ -1,6 +1,5 @@
 //! Wires the rooms together, runs them, and sees to it that signals and the service manager are answered.
 
-use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +16,12 @@ use super::drain::{self, Ending, Recorded};
 use super::exit::{Exit, Failure};
 use super::hold::HeldSignals;
 use super::logging::LogHandle;
+use super::office::Door;
 use super::reload::Reload;
 use super::source::Source;
 use super::status::Status;
 use super::supervisor::{Say, Supervisor};
-use super::{dump, office, orders, settings, slow, spool, watchdog};
+use super::{dump, health, office, orders, settings, slow, spool, watchdog};
 use crate::admin::Order;
 use crate::config::{Drain, Loaded};
 use crate::router::Router;
@@ -45,7 +45,7 @@ pub(super) struct Running {
     /// They were handed over: they are the service manager's, and `host` and `port` mean nothing.
     pub inherited: bool,
     /// The admin socket.
-    pub admin: Vec<UnixListener>,
+    pub admin: Door,
 }
 
 /// Runs the router until SIGTERM or SIGINT, and what it then has to do.
@@ -147,6 +147,7 @@ fn announce(listeners: &[Listener], inherited: bool, log: &LogHandle) {
 fn beside(hub: &Arc<Hub>, supervisor: &Supervisor, status: &Arc<Status>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(slow::report(Arc::clone(hub)));
+    tasks.spawn(health::watch(Arc::clone(hub)));
     if supervisor.is_there() {
         tasks.spawn(Arc::clone(status).refresh());
     }

@@ -10,11 +10,12 @@ use super::daemon::{self, Readiness, Side};
 use super::exit::{Exit, Failure};
 use super::hold::HeldSignals;
 use super::instance::Instance;
+use super::office::Door;
 use super::privileges::Account;
 use super::run::{Running, run};
 use super::run_dir::logs_directory;
 use super::source::Source;
-use super::{limits, logging, os};
+use super::{admins, limits, logging, os};
 use crate::config::{Config, Loaded, Origin};
 use crate::server::{self, BindError, Listener};
 
@@ -54,6 +55,7 @@ fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -
     let Inherited { listeners, admin } = activation::examine(taken)?;
     let admin =
         if admin.is_empty() { instance.open_office(config, &source, account.as_ref())? } else { admin };
+    let admin = Door { sockets: admin, admins: admins::resolve(&config.admin.admins)? };
     let inherited = !listeners.is_empty();
     let listeners = if inherited { listeners } else { bind(config)? };
     if inherited {

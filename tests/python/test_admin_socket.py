@@ -97,6 +97,38 @@ async def test_who_is_in_its_group_may_look_and_nobody_else_may_connect(start, t
     assert router.process.poll() is None
 
 
+async def test_admins_by_name_number_and_group_may_change_something_and_others_still_may_not(start, tmp_path):
+    """As other users; only root can become one. The group also counts when it is not the process's first."""
+    if not is_root():
+        return
+    for folder in [tmp_path, *tmp_path.parents[:2]]:
+        folder.chmod(0o711)
+    public = tmp_path / "ctl"
+    public.write_bytes(ctl().read_bytes())
+    public.chmod(0o755)
+    router = start(admin__socket_mode="0666", admin__admins="nobody,4711,@daemon")
+    folder_of(router).chmod(0o755)
+
+    def purge(*who: str):
+        return run([public, "--json", "dead-letters", "purge", "--all"], environment(folder_of(router)),
+                   before=["setpriv", *who])
+    for who in (["--reuid=nobody", "--regid=users", "--clear-groups"],
+                ["--reuid=4711", "--regid=4711", "--clear-groups"],
+                ["--reuid=4712", "--regid=daemon", "--clear-groups"],
+                ["--reuid=4712", "--regid=4712", "--groups=users,daemon"],
+                ["--reuid=4712", "--regid=4712", "--groups=" + ",".join(map(str, [*range(5000, 5200), 1]))]):
+        assert purge(*who).code == 0, who
+    refused = purge("--reuid=4712", "--regid=4712", "--groups=users")
+    assert refused.code == 77 and "admin.admins" in refused.error["message"]
+    assert router.process.poll() is None
+
+
+@pytest.mark.parametrize("name", ["no-such-user", "@no-such-group"])
+async def test_admins_that_are_not_there_are_a_mistake(start, name):
+    with pytest.raises(AssertionError, match="ended with 78"):
+        start(admin__admins=name)
+
+
 async def test_the_service_s_own_user_may_change_something(start, tmp_path):
     if not is_root():
         return

@@ -109,7 +109,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// Whether it changes something, which only root and the router's own user may.
+    /// Whether it changes something, which only root, the router's own user and its admins may.
     pub fn changes(&self) -> bool {
         matches!(
             self,
