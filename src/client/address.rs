@@ -109,14 +109,12 @@ impl FromStr for Address {
         if authority.contains('@') {
             return Err(wrong("it names a user, and the router knows none"));
         }
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let port = match uri.port_u16() {
-            Some(port) => port,
-            None if authority.ends_with(':') || uri.port().is_some() => {
-                return Err(wrong("its port is no port"));
-            }
+        let host = uri.host().unwrap_or_default();
+        let port = match authority.strip_prefix(host).and_then(|rest| rest.strip_prefix(':')) {
+            Some(port) => port.parse().map_err(|_| wrong("its port is no port"))?,
             None => STANDARD_PORT,
         };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
         if host.is_empty() || port == 0 {
             return Err(wrong("it names no host and port; write ws://HOST:PORT"));
         }
@@ -154,7 +152,7 @@ mod tests {
             ("", "no URL"),
             ("wss://localhost", "no TLS"),
             ("http://localhost:1", "only ws://"),
-            ("ws://localhost:99999", "no URL"),
+            ("ws://localhost:99999", "no port"),
             ("ws://localhost:", "no port"),
             ("ws://a:b@localhost:1", "names a user"),
             ("unix:relative", "whole path"),

@@ -1,60 +1,24 @@
 //! One connection to one router.
 
+mod opening;
+
 use std::collections::HashMap;
-use std::future::Future;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Bytes, Message as Frame, Utf8Bytes};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use uuid::Uuid;
 
 use super::address::Stream;
-use super::message::{self, Delivery, Heard, Message, Refusal, Subscription};
-use super::{Address, Error, Request, request};
-use crate::protocol::ErrorCode;
+use super::message::{self, Delivery, Heard, Message, Subscription};
+use super::{Address, Error, Request};
 
 /// WebSocket's code for a close without one.
 const NO_CODE: u16 = 1005;
 /// How long the router's last words are waited for when it no longer listens.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// How to connect, with bounds for everything that is waited for.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// What this client is, as `name/version`: operators see it.
-    pub software: String,
-    /// Ask for lean deliveries. They are handed out whole all the same, and cost less on their way.
-    pub lean: bool,
-    /// For the connection and the WebSocket handshake.
-    pub connect_timeout: Duration,
-    /// For the router's welcome, and for its hello.
-    pub welcome_timeout: Duration,
-    /// The longest message that is taken.
-    pub max_message_size: usize,
-    /// Silence after which the router is pinged.
-    pub ping_after: Duration,
-    /// Silence after which the connection is given up.
-    pub give_up_after: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            software: concat!("gadugi-router-client/", env!("CARGO_PKG_VERSION")).to_owned(),
-            lean: true,
-            connect_timeout: Duration::from_secs(5),
-            // As the protocol says.
-            welcome_timeout: Duration::from_secs(5),
-            // A router takes 10 MB unless it is told otherwise; an event grows a little on its way.
-            max_message_size: 64 << 20,
-            ping_after: Duration::from_secs(20),
-            give_up_after: Duration::from_secs(60),
-        }
-    }
-}
 
 /// A connection to a router that has welcomed this client.
 pub struct Connection {
@@ -74,70 +38,6 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects, waits for the welcome, and says hello. A router that knows only part 1 of the protocol has no
-    /// [features](Self::has).
-    ///
-    /// # Errors
-    /// If nobody is there, or is not done in time, or takes no more clients, or is no router.
-    pub async fn open(address: &Address, options: &Options) -> Result<Self, Error> {
-        let socket = within(options.connect_timeout, address, "answer", handshake(address, options)).await?;
-        let mut connection = Self {
-            socket,
-            address: address.clone(),
-            client_id: String::new(),
-            server: None,
-            features: Vec::new(),
-            subscriptions: HashMap::new(),
-            ping_after: options.ping_after,
-            give_up_after: options.give_up_after,
-            heard_at: Instant::now(),
-            pinged: false,
-            fed: false,
-        };
-        let patience = options.welcome_timeout;
-        within(patience, address, "welcome this client", connection.be_welcomed()).await?;
-        within(patience, address, "answer to hello", connection.introduce(options)).await?;
-        Ok(connection)
-    }
-
-    async fn be_welcomed(&mut self) -> Result<(), Error> {
-        match self.hear().await? {
-            Heard::Welcome(welcome) => {
-                self.client_id = welcome.client_id;
-                Ok(())
-            }
-            Heard::Plain(Message::Error(refusal)) => Err(self.not_welcome(refusal)),
-            _ => Err(self.odd("its first message is no welcome")),
-        }
-    }
-
-    fn not_welcome(&self, refusal: Refusal) -> Error {
-        let text = refusal.message.unwrap_or_else(|| refusal.error.clone());
-        let address = self.address.clone();
-        if refusal.error == ErrorCode::MaxClientsReached.as_str() {
-            Error::TooManyClients { address, text }
-        } else {
-            Error::Protocol { address, what: format!("instead of a welcome it says: {text}") }
-        }
-    }
-
-    async fn introduce(&mut self, options: &Options) -> Result<(), Error> {
-        let hello = request::hello(&options.software, options.lean).map_err(|error| self.odd(error))?;
-        self.feed_text(hello).await?;
-        loop {
-            match self.hear().await? {
-                Heard::Hello(hello) => {
-                    self.server = Some(hello.server);
-                    self.features = hello.features;
-                    return Ok(());
-                }
-                // It does not know the word: it is a router of part 1, and answers to everything else.
-                Heard::Plain(Message::Error(_)) => return Ok(()),
-                _ => {}
-            }
-        }
-    }
-
     /// Where the router is.
     pub fn address(&self) -> &Address {
         &self.address
@@ -179,9 +79,10 @@ impl Connection {
 
     async fn feed_text(&mut self, text: String) -> Result<(), Error> {
         self.fed = true;
-        match self.socket.feed(Frame::text(text)).await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.last_words(error.into()).await),
+        match timeout(self.give_up_after, self.socket.feed(Frame::text(text))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.last_words(error.into()).await),
+            Err(_) => Err(Error::Stuck(self.give_up_after)),
         }
     }
 
@@ -190,12 +91,13 @@ impl Connection {
     /// # Errors
     /// If the connection is no more.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        match self.socket.flush().await {
-            Ok(()) => {
+        match timeout(self.give_up_after, self.socket.flush()).await {
+            Ok(Ok(())) => {
                 self.fed = false;
                 Ok(())
             }
-            Err(error) => Err(self.last_words(error.into()).await),
+            Ok(Err(error)) => Err(self.last_words(error.into()).await),
+            Err(_) => Err(Error::Stuck(self.give_up_after)),
         }
     }
 
@@ -244,10 +146,9 @@ impl Connection {
                 Err(_) if self.pinged => return Err(Error::Silent(self.give_up_after)),
                 Err(_) => {
                     self.pinged = true;
-                    // The time for its answer is running; that it cannot be sent will show then.
-                    drop(self.socket.feed(Frame::Ping(Bytes::new())).await);
-                    self.fed = true;
-                    self.flush().await?;
+                    let ping = self.socket.send(Frame::Ping(Bytes::new()));
+                    // Whether it could be sent will show: the time for its answer is running.
+                    drop(timeout_at(self.heard_at + self.give_up_after, ping).await);
                 }
                 Ok(frame) => {
                     self.heard_at = Instant::now();
@@ -293,29 +194,5 @@ impl Connection {
 
     fn odd(&self, what: impl ToString) -> Error {
         Error::Protocol { address: self.address.clone(), what: what.to_string() }
-    }
-}
-
-async fn handshake(address: &Address, options: &Options) -> Result<WebSocketStream<Box<dyn Stream>>, Error> {
-    let stream =
-        address.connect().await.map_err(|source| Error::Connect { address: address.clone(), source })?;
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(options.max_message_size))
-        .max_frame_size(Some(options.max_message_size));
-    match client_async_with_config(address.request(), stream, Some(config)).await {
-        Ok((socket, _)) => Ok(socket),
-        Err(error) => Err(Error::of_socket(error, address)),
-    }
-}
-
-async fn within<T>(
-    time: Duration,
-    address: &Address,
-    what: &'static str,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    match timeout(time, work).await {
-        Ok(done) => done,
-        Err(_) => Err(Error::TimedOut { address: address.clone(), what, after: time }),
     }
 }

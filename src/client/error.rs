@@ -71,7 +71,7 @@ pub enum Error {
         most: usize,
     },
     /// The router closed the connection.
-    #[error("closed by the router: {reason} ({code})")]
+    #[error("closed by the router{}{reason} ({code})", if .reason.is_empty() { "" } else { ": " })]
     Closed {
         /// WebSocket's close code; 1005 when none was given.
         code: u16,
@@ -81,6 +81,9 @@ pub enum Error {
     /// The connection broke off.
     #[error("the connection broke off: {0}")]
     Lost(String),
+    /// The router takes nothing in.
+    #[error("nothing could be sent for {} s", .0.as_secs_f64())]
+    Stuck(Duration),
     /// Nothing was heard, not even the answer to a ping.
     #[error("nothing was heard for {} s", .0.as_secs_f64())]
     Silent(Duration),

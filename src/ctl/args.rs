@@ -20,19 +20,20 @@ use crate::client::Address;
 #[command(name = "gadugi-routerctl", version, after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// The router's admin socket, instead of looking for it
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub socket: Option<PathBuf>,
 
-    /// The router's WebSocket, for the commands that publish and subscribe, instead of looking for it
-    #[arg(long, global = true, value_name = "WS-URL")]
+    /// The router's WebSocket, for the commands that publish and subscribe: ws://HOST:PORT or unix:/PATH. Left out = what
+    /// the router at the admin socket says, else $GADUGI_ROUTER_URL, else ws://localhost:9090
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WS-URL")]
     pub url: Option<Address>,
 
     /// Print JSON: one document, or a line each for what goes on
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
 
     /// Print no colours; so does a NO_COLOR in the environment
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_color: bool,
 
     #[command(subcommand)]
@@ -135,6 +136,9 @@ pub(super) struct Which {
     pub all: bool,
 }
 
+/// Where help lists what every command takes.
+const GLOBAL: &str = "Global options";
+
 const AFTER_HELP: &str = "\
 Exit codes:
    0 fine
@@ -142,7 +146,7 @@ Exit codes:
    3 there is no running router
    4 the router does not answer
   64 wrong usage
-  69 there is no such client or dead letter
+  69 there is no such client or dead letter, or an event was not taken
   71 operating system error
   76 the router is of another version and does not understand this
   77 no permission

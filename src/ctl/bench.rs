@@ -1,5 +1,6 @@
 //! `bench`: a small load test of a running router.
 
+mod args;
 mod books;
 mod peers;
 mod progress;
@@ -9,7 +10,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use clap::builder::RangedU64ValueParser;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use tokio::sync::watch;
@@ -18,83 +18,22 @@ use tokio::time::{Instant, timeout};
 
 use super::failure::{Failure, NO_ANSWER, SYSTEM};
 use super::output::Output;
-use super::pace;
-use super::publish;
 use super::wire::{self, Place};
 use crate::client::{Address, Connection, Message, Request};
-use crate::config::{parse_duration, parse_size};
-use crate::protocol::Priority;
+use crate::protocol::Pattern;
+use args::Level;
+pub(super) use args::{BenchArgs, EVENTS};
 use books::Books;
 use peers::{Publisher, Subscriber};
 use progress::Progress;
-use report::Report;
+use report::{Report, Router, Times};
 
-/// How many events are published if nothing is said.
-const EVENTS: u64 = 10_000;
-/// More connections than this are for a program that does not have to take them all itself.
-const MOST_PEERS: u64 = 10_000;
-/// More than this is beyond every router.
-const LARGEST: usize = 64 << 20;
 /// How long the router may take to say how it is.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What load.
-#[derive(clap::Args, Debug)]
-#[command(after_help = AFTER_HELP)]
-pub(super) struct BenchArgs {
-    /// Connections that publish
-    #[arg(short, long, visible_alias = "clients", value_name = "N", default_value_t = 1, value_parser = peers(1))]
-    publishers: u64,
-
-    /// Connections that subscribe; each gets every event
-    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = peers(0))]
-    subscribers: u64,
-
-    /// How many events all publishers together send [default: 10000]
-    #[arg(short = 'n', long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..))]
-    events: Option<u64>,
-
-    /// How long they send, instead of a number of events
-    #[arg(short, long, value_name = "DURATION", value_parser = parse_duration)]
-    duration: Option<Duration>,
-
-    /// Bytes of an event's payload
-    #[arg(long, value_name = "BYTES", default_value = "256", value_parser = size)]
-    size: usize,
-
-    /// So many events a second of all publishers together; left out = as fast as the answers come
-    #[arg(short, long, value_name = "N", value_parser = pace::rate)]
-    rate: Option<f64>,
-
-    /// The topic, instead of one that nobody else has
-    #[arg(long, value_name = "TOPIC", value_parser = publish::topic)]
-    topic: Option<String>,
-
-    /// The events' priority, or `mixed`: all ten in turn
-    #[arg(long, value_name = "P", default_value = "NORMAL", value_parser = level)]
-    priority: Level,
-}
-
-const AFTER_HELP: &str = "\
-An event carries the time when it was due; its latency is from then until this program has read it. Each answer is
-waited for, with at most 256 events of a publisher under way. Publishers and subscribers are in this one program, on
-one thread: with many of them it is this program that is measured, and it says how much of the time it worked.
-
-Examples:
-  gadugi-routerctl bench
-  gadugi-routerctl bench --rate 2000 --duration 10s --priority mixed
-  gadugi-routerctl bench --publishers 10 --subscribers 10 --size 1KiB --json";
-
-/// Which priority an event has.
-#[derive(Clone, Copy, Debug)]
-enum Level {
-    Mixed,
-    One(Priority),
-}
-
 /// What all publishers and subscribers know.
 struct Plan {
-    topic: String,
+    topic: Pattern,
     level: Level,
     size: usize,
     /// What times in payloads count from.
@@ -116,17 +55,14 @@ async fn measure(args: BenchArgs, address: &Address, out: &Output) -> Result<Rep
     let others = others(&mut first).await?;
     if others > 0 {
         let text = format!(
-            "the router has {others} other clients: their work is in these figures, and who subscribes to everything \
+            "the router has other clients ({others}): their work is in these figures, and who subscribes to everything \
              gets these events"
         );
         out.notice("other_clients", text);
     }
-    let mut report = Report::new(&args, &first, others);
+    let router = Router::of(&first, others);
     let plan = Rc::new(Plan {
-        topic: args
-            .topic
-            .clone()
-            .unwrap_or_else(|| format!("bench.{}", &first.client_id()[..8.min(first.client_id().len())])),
+        topic: args.topic.clone().map_or_else(own_topic, Ok)?,
         level: args.priority,
         size: args.size,
         origin: Instant::now(),
@@ -142,14 +78,27 @@ async fn measure(args: BenchArgs, address: &Address, out: &Output) -> Result<Rep
     publishers.into_iter().for_each(|publisher| drop(publishing.spawn_local(publisher.run(begun))));
     let mut receiving = JoinSet::new();
     subscribers.into_iter().for_each(|subscriber| drop(receiving.spawn_local(subscriber.run())));
-    all(publishing).await?;
-    let published_in = begun.elapsed();
-    // Each subscriber has to account for all that was accepted.
-    end.send_replace(Some(books.borrow().accepted));
-    all(receiving).await?;
+    let sending = async {
+        all(publishing).await?;
+        // Each subscriber has to account for all that was accepted.
+        end.send_replace(Some(books.borrow().accepted));
+        Ok(begun.elapsed())
+    };
+    let (published_in, ()) = tokio::try_join!(sending, all(receiving))?;
     progress.end();
-    report.fill(&books.borrow(), begun, published_in, cpu()?.saturating_sub(cpu_before));
-    Ok(report)
+    let books = books.borrow();
+    let times = Times {
+        publishing: published_in,
+        receiving: books.last.map_or(Duration::ZERO, |last| last.saturating_duration_since(begun)),
+        cpu: cpu()?.saturating_sub(cpu_before),
+    };
+    Ok(Report::new(&args, router, &books, &times))
+}
+
+/// A topic that nobody else has.
+fn own_topic() -> Result<Pattern, Failure> {
+    let name = format!("bench.{:08x}", fastrand::u32(..));
+    Pattern::parse(&name).map_err(|problem| Failure::new(SYSTEM, "system", problem))
 }
 
 async fn all(mut tasks: JoinSet<Result<(), Failure>>) -> Result<(), Failure> {
@@ -226,19 +175,4 @@ fn cpu() -> Result<Duration, Failure> {
         Duration::new(time.tv_sec().unsigned_abs(), time.tv_usec().unsigned_abs() as u32 * 1_000)
     };
     Ok(time(usage.user_time()) + time(usage.system_time()))
-}
-
-fn peers(least: u64) -> RangedU64ValueParser {
-    RangedU64ValueParser::new().range(least..=MOST_PEERS)
-}
-
-fn size(word: &str) -> Result<usize, &'static str> {
-    parse_size(word).and_then(|size| if size <= LARGEST { Ok(size) } else { Err("at most 64MiB") })
-}
-
-fn level(word: &str) -> Result<Level, &'static str> {
-    if word.eq_ignore_ascii_case("mixed") {
-        return Ok(Level::Mixed);
-    }
-    publish::priority(word).map(Level::One)
 }

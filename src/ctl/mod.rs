@@ -1,6 +1,7 @@
 //! `gadugi-routerctl`: looks at a running router and changes it, a file for each command.
 //!
-//! It asks over the admin socket (docs/admin-protocol.md), one question after the other, and needs no runtime for that.
+//! It asks over the admin socket (docs/admin-protocol.md), one question after the other, and needs no runtime for that. What
+//! publishes and subscribes does so over the WebSocket (`wire`), as any client would.
 
 mod args;
 mod bench;

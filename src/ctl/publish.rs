@@ -1,5 +1,6 @@
 //! `publish`: sends events, and tells what became of each.
 
+mod args;
 mod event;
 mod payload;
 mod tally;
@@ -14,12 +15,12 @@ use tokio::time::timeout;
 
 use super::failure::{Failure, NO_ANSWER, UNAVAILABLE};
 use super::output::Output;
-use super::pace::{self, Pace};
+use super::pace::Pace;
 use super::wire::{self, Place};
 use crate::client::{Connection, Error, Message, NewEvent, Request};
 use crate::protocol::{PublishOptions, Receipt};
-use event::EventArgs;
-pub(super) use event::{priority, topic, types};
+pub(super) use args::PublishArgs;
+pub(super) use event::{priority, types};
 use payload::Line;
 use tally::Tally;
 
@@ -29,57 +30,6 @@ pub(super) const UNANSWERED: u64 = 256;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A rate holds over this time; who stood still for longer does not make up for it.
 const CATCH_UP: Duration = Duration::from_millis(100);
-
-/// What to publish.
-#[derive(clap::Args, Debug)]
-#[command(after_help = AFTER_HELP)]
-pub(super) struct PublishArgs {
-    /// What the events are matched by
-    #[arg(value_parser = topic)]
-    topic: String,
-
-    /// What the event says: JSON, or else a string; `-` reads stdin; left out = {}
-    payload: Option<String>,
-
-    /// A file that holds what the event says; `-` is stdin
-    #[arg(short, long, value_name = "FILE", conflicts_with = "payload")]
-    file: Option<PathBuf>,
-
-    /// The payload is a string, whatever it looks like
-    #[arg(long)]
-    text: bool,
-
-    /// Each line of the file, or of stdin, is an event of its own
-    #[arg(long, conflicts_with = "count")]
-    lines: bool,
-
-    #[command(flatten)]
-    event: EventArgs,
-
-    /// Publish it so many times
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    count: u64,
-
-    /// So many a second at most
-    #[arg(short, long, value_name = "N", value_parser = pace::rate)]
-    rate: Option<f64>,
-
-    /// Print what became of all together, not of each
-    #[arg(short, long)]
-    quiet: bool,
-}
-
-const AFTER_HELP: &str = r#"A payload that begins with { or [ or " must be JSON. What else is JSON (numbers, true, false, null) is sent as that, and
-the rest as a string; --text sends everything as a string.
-
-Exits with 69 if an event was not taken; stderr says why.
-
-Examples:
-  gadugi-routerctl publish task.created '{"id": 1}' --priority HIGH
-  gadugi-routerctl publish note "all is well" --target planner
-  gadugi-routerctl publish report --file report.json --metadata tags.team=blue
-  tail -f events.jsonl | gadugi-routerctl publish audit - --lines --json
-  gadugi-routerctl publish load.test --count 1000 --rate 100 --quiet"#;
 
 pub(super) fn run(args: PublishArgs, place: &Place, out: &mut Output) -> Result<(), Failure> {
     // What is wrong with the payload is wrong without a router as well.
@@ -96,7 +46,7 @@ pub(super) fn run(args: PublishArgs, place: &Place, out: &mut Output) -> Result<
             payloads,
             pace: Pace::new(args.rate, CATCH_UP),
             event: args.event.event(&args.topic),
-            tally: Tally::new(args.quiet),
+            tally: Tally::new(args.quiet, args.count == 1 && !args.lines),
             sent: 0,
         };
         publisher.run(out).await?;
@@ -199,18 +149,20 @@ struct Publisher {
 impl Publisher {
     /// Sends everything, and waits for all answers.
     async fn run(&mut self, out: &mut Output) -> Result<(), Failure> {
-        let mut ended = false;
-        while !ended || self.unanswered() > 0 {
-            let may_send = !ended && self.unanswered() < UNANSWERED;
+        // A line that is none ends it, but what was sent before it is answered first.
+        let mut end = None;
+        while end.is_none() || self.unanswered() > 0 {
+            let may_send = end.is_none() && self.unanswered() < UNANSWERED;
             match turn(&mut self.connection, may_send, self.payloads.next(&self.pace)).await {
-                Ok(Turn::Next(Some(payload))) => self.publish(payload?).await?,
-                Ok(Turn::Next(None)) => ended = true,
+                Ok(Turn::Next(Some(Ok(payload)))) => self.publish(payload).await?,
+                Ok(Turn::Next(Some(Err(failure)))) => end = Some(Err(failure)),
+                Ok(Turn::Next(None)) => end = Some(Ok(())),
                 Ok(Turn::Heard(message)) => self.hear(message, out)?,
                 Ok(Turn::OutOfTime) => return Err(out_of_time(self.unanswered(), self.sent)),
                 Err(error) => return Err(self.broken(error)),
             }
         }
-        Ok(())
+        end.unwrap_or(Ok(()))
     }
 
     fn unanswered(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! `subscribe` and `monitor`: events as they come, also from a router that was restarted meanwhile.
 
+mod args;
 mod ending;
 mod line;
 
@@ -10,11 +11,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::failure::{Failure, SYSTEM, UNAVAILABLE};
 use super::output::{Output, by_priority, plain};
-use super::publish::{priority, types};
 use super::wire::{self, Place};
 use crate::client::{Address, Backoff, Connection, Delivery, Error, Gap, Message, Request};
-use crate::config::parse_duration;
-use crate::protocol::{EventType, EventTypes, Pattern, Priority, Subscription};
+use crate::protocol::{Pattern, Subscription};
+use args::WatchArgs;
+pub(super) use args::{MonitorArgs, SubscribeArgs};
 use ending::Ending;
 
 /// A router that is restarted is back within a second or two, and a person waits for it.
@@ -24,84 +25,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const LONGEST_ASKED: Duration = Duration::from_secs(60);
 /// WebSocket's code for a client that is not wanted: an operator closed the connection, or it is too slow.
 const NOT_WANTED: u16 = 1008;
-
-/// What to show.
-#[derive(clap::Args, Debug)]
-#[command(after_help = SUBSCRIBE_HELP)]
-pub(super) struct SubscribeArgs {
-    /// Topics or patterns: task.created, task.*, task.**
-    #[arg(required = true, value_name = "PATTERN", value_parser = Pattern::parse)]
-    topics: Vec<Pattern>,
-
-    #[command(flatten)]
-    how: WatchArgs,
-}
-
-/// What to show; everything if nothing is said.
-#[derive(clap::Args, Debug)]
-#[command(after_help = MONITOR_HELP)]
-pub(super) struct MonitorArgs {
-    /// Topics or patterns, instead of everything
-    #[arg(value_name = "PATTERN", value_parser = Pattern::parse)]
-    topics: Vec<Pattern>,
-
-    #[command(flatten)]
-    how: WatchArgs,
-}
-
-/// Which events, and until when.
-#[derive(clap::Args, Debug)]
-struct WatchArgs {
-    /// Only events of this type; may be given several times
-    #[arg(long = "type", value_name = "TYPE", hide_possible_values = true, value_parser = types())]
-    types: Vec<String>,
-
-    /// Only events that are at least so urgent: 1 to 10, or LOWEST, LOW, NORMAL, HIGH, CRITICAL, SYSTEM
-    #[arg(long, visible_alias = "priority", value_name = "P", default_value = "LOWEST", value_parser = priority)]
-    min_priority: Priority,
-
-    /// Only events of this sender; may be given several times
-    #[arg(long = "source", value_name = "NAME")]
-    sources: Vec<Box<str>>,
-
-    /// Only events that are meant for this one; may be given several times
-    #[arg(long = "target", value_name = "NAME")]
-    targets: Vec<Box<str>>,
-
-    /// Share the events with all who name this group: each goes to one of them
-    #[arg(long, value_name = "NAME")]
-    group: Option<Box<str>>,
-
-    /// End after so many events
-    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    count: Option<u64>,
-
-    /// End after this time; with --count it is a failure when fewer events came
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    timeout: Option<Duration>,
-
-    /// Wait for the router if it does not run yet
-    #[arg(long)]
-    wait: bool,
-}
-
-const SUBSCRIBE_HELP: &str = "\
-A line is: time (UTC), priority, topic, type, source, payload. With --json it is the whole event. What else there is to
-know (a lost connection, events that were missed) goes to stderr.
-
-Examples:
-  gadugi-routerctl subscribe 'task.*' --min-priority HIGH
-  gadugi-routerctl subscribe task.done --count 1 --timeout 30s
-  gadugi-routerctl subscribe 'task.**' --json | jq .payload";
-
-const MONITOR_HELP: &str = "\
-A line is: time (UTC), priority, topic, type, source, payload. With --json it is the whole event. What else there is to
-know (a lost connection, events that were missed) goes to stderr.
-
-Examples:
-  gadugi-routerctl monitor
-  gadugi-routerctl monitor 'agent.*' --type agent.failed --wait
-  gadugi-routerctl monitor --json | jq -c '[.topic, .priority]'";
 
 pub(super) fn subscribe(args: SubscribeArgs, place: &Place, out: &mut Output) -> Result<(), Failure> {
     run(args.topics, args.how, place, out)
@@ -140,30 +63,19 @@ struct Watch<'a> {
     wait: bool,
     count: Option<u64>,
     seen: u64,
-    width: Option<usize>,
     lost_at: Option<Instant>,
     /// What the router asked for, should it come to that.
     come_back_after: Option<Duration>,
+    backoff: Backoff,
     out: &'a mut Output,
 }
 
 impl<'a> Watch<'a> {
     fn new(topics: Vec<Pattern>, args: WatchArgs, place: &'a Place, out: &'a mut Output) -> Self {
-        let mut types = EventTypes::default();
-        for kind in args.types.iter().filter_map(|name| EventType::from_wire(name)) {
-            types.insert(kind);
-        }
-        let subscription = Subscription {
-            topics,
-            types,
-            min_priority: args.min_priority,
-            sources: args.sources,
-            targets: (!args.targets.is_empty()).then_some(args.targets),
-            group: args.group,
-        };
+        let subscription = args.subscription(topics);
         let (wait, count) = (args.wait, args.count);
-        let width = out.width();
-        Self { place, subscription, wait, count, seen: 0, width, lost_at: None, come_back_after: None, out }
+        let backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        Self { place, subscription, wait, count, seen: 0, lost_at: None, come_back_after: None, backoff, out }
     }
 
     /// Until there were enough events.
@@ -230,10 +142,11 @@ impl<'a> Watch<'a> {
         if self.out.json {
             return self.out.json_line(&delivery.event);
         }
-        self.out.line(line::line(&delivery.event, self.out.colour, self.width))
+        self.out.line(line::line(&delivery.event, self.out.colour, self.out.width()))
     }
 
     fn tell_connected(&mut self, address: &Address) {
+        self.backoff.reset();
         let text = match self.lost_at.take() {
             None => format!("watching {} at {address}", self.topics()),
             Some(lost_at) => format!(
@@ -261,7 +174,10 @@ impl<'a> Watch<'a> {
             return Err(wire::failed(error));
         }
         self.lost_at.get_or_insert_with(Instant::now);
-        self.out.notice("lost", format_args!("connection to {address} lost ({error}); reconnecting"));
+        self.out.notice(
+            "lost",
+            format_args!("connection to {address} lost ({}); reconnecting", plain(&error.to_string())),
+        );
         if let Some(asked) = self.come_back_after.take() {
             sleep(asked).await;
         }
@@ -269,10 +185,9 @@ impl<'a> Watch<'a> {
     }
 
     /// Until it succeeds: whoever watches wants to see the router come.
-    async fn keep_trying(&self, last: Option<&Address>) -> Connection {
-        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+    async fn keep_trying(&mut self, last: Option<&Address>) -> Connection {
         loop {
-            sleep(backoff.next_wait()).await;
+            sleep(self.backoff.next_wait()).await;
             let (place, last) = (self.place.clone(), last.cloned());
             let found = spawn_blocking(move || place.find_again(last.as_ref())).await;
             if let Ok(Ok(address)) = found

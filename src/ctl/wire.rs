@@ -10,6 +10,7 @@ use tokio::runtime;
 use super::connection::Connection as Admin;
 use super::failure::{DENIED, Failure, NO_ANSWER, NOT_RUNNING, PROTOCOL, SYSTEM, UNAVAILABLE, USAGE};
 use super::find;
+use super::output::plain;
 use crate::admin::messages::{Answer, Request};
 use crate::client::{Address, Connection, Error, Options};
 
@@ -90,35 +91,36 @@ pub(super) async fn connect(address: &Address) -> Result<Connection, Error> {
 
 /// What to say when it does not go on.
 pub(super) fn failed(error: Error) -> Failure {
+    let said = plain(&error.to_string());
     match &error {
-        Error::Address { .. } => Failure::new(USAGE, "bad_url", error.to_string()),
+        Error::Address { .. } => Failure::new(USAGE, "bad_url", said),
         Error::Connect { address, source } => match source.kind() {
             io::ErrorKind::ConnectionRefused => find::not_running(&format!("nobody answers at {address}")),
             io::ErrorKind::NotFound => find::not_running(&format!("there is no {address}")),
             io::ErrorKind::PermissionDenied => {
-                Failure::new(DENIED, "not_permitted", format!("{error}; use sudo"))
+                Failure::new(DENIED, "not_permitted", format!("{said}; use sudo"))
             }
             _ => Failure::new(
                 NOT_RUNNING,
                 "not_running",
-                format!("{error}; see whether the URL is right (--url)"),
+                format!("{said}; see whether the URL is right (--url)"),
             ),
         },
-        Error::TimedOut { .. } => Failure::new(NO_ANSWER, "no_answer", format!("{error}; look at its log")),
+        Error::TimedOut { .. } => Failure::new(NO_ANSWER, "no_answer", format!("{said}; look at its log")),
         Error::TooManyClients { .. } => {
             let advice = "raise max_clients, or look who is there: gadugi-routerctl clients";
-            Failure::new(UNAVAILABLE, "max_clients_reached", format!("{error}; {advice}"))
+            Failure::new(UNAVAILABLE, "max_clients_reached", format!("{said}; {advice}"))
         }
         Error::Refused { .. } | Error::Protocol { .. } | Error::TooLarge { .. } => Failure::new(
             PROTOCOL,
             "not_understood",
-            format!("{error}; see whether the URL is a router's (--url)"),
+            format!("{said}; see whether the URL is a router's (--url)"),
         ),
         Error::Closed { code: TOO_BIG, reason } => {
-            Failure::new(UNAVAILABLE, "too_large", format!("the router does not take it: {reason}"))
+            Failure::new(UNAVAILABLE, "too_large", format!("the router does not take it: {}", plain(reason)))
         }
-        Error::Closed { .. } => Failure::new(UNAVAILABLE, "closed", format!("the connection was {error}")),
-        _ => Failure::new(NO_ANSWER, "lost", error.to_string()),
+        Error::Closed { .. } => Failure::new(UNAVAILABLE, "closed", format!("the connection was {said}")),
+        _ => Failure::new(NO_ANSWER, "lost", said),
     }
 }
 

@@ -240,8 +240,8 @@ async def test_completions_are_there_for_each_shell(tmp_path, shell, word):
 
 
 async def test_bash_completes_commands(tmp_path):
-    script = 'source <("$1" completions bash); COMP_WORDS=(gadugi-routerctl sub); COMP_CWORD=1; ' \
-             '_gadugi__routerctl gadugi-routerctl sub gadugi-routerctl; echo "${COMPREPLY[@]}"'
+    script = 'source <("$1" completions bash); COMP_WORDS=(gadugi-routerctl subscript); COMP_CWORD=1; ' \
+             '_gadugi__routerctl gadugi-routerctl subscript gadugi-routerctl; echo "${COMPREPLY[@]}"'
     outcome = run(["bash", "-c", script, "bash", ctl()], environment(tmp_path))
     assert outcome == (0, "subscriptions\n", "")
 

@@ -49,4 +49,12 @@ impl Books {
         let level = |priority: Priority| Some((priority, self.latencies[priority.index()].as_ref()?));
         Priority::all().rev().filter_map(level)
     }
+
+    /// The latencies of all of them; none if there was no event.
+    pub fn latencies_together(&self) -> Option<Histogram<u64>> {
+        self.latencies().map(|(_, latencies)| latencies.clone()).reduce(|mut all, latencies| {
+            all += latencies;
+            all
+        })
+    }
 }

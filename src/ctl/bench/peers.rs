@@ -18,7 +18,7 @@ use super::books::Books;
 use super::{Level, Plan};
 use crate::client::{Connection, Delivery, Message, NewEvent, Published, Request};
 use crate::protocol::reply::Status;
-use crate::protocol::{Pattern, Priority, PublishOptions, Receipt, Subscription};
+use crate::protocol::{Priority, PublishOptions, Receipt, Subscription};
 
 /// How long the router may be silent before what is missing counts as lost.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -148,8 +148,7 @@ impl Subscriber {
         books: Rc<RefCell<Books>>,
         ended: watch::Receiver<Option<u64>>,
     ) -> Result<Self, Failure> {
-        let topics = Pattern::parse(&plan.topic).into_iter().collect();
-        let subscription = Subscription { topics, ..Subscription::default() };
+        let subscription = Subscription { topics: vec![plan.topic.clone()], ..Subscription::default() };
         connection.send(&Request::Subscribe(&subscription)).await.map_err(wire::failed)?;
         loop {
             match timeout(SILENCE, connection.receive()).await {

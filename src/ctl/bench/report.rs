@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
-use tokio::time::Instant;
 
 use super::super::output::plain;
 use super::super::table::{self, Column};
@@ -13,14 +12,33 @@ use super::books::Books;
 use super::{BenchArgs, Level};
 use crate::client::Connection;
 
-/// The result, as it is printed in JSON.
+/// What was measured.
 #[derive(Serialize)]
-pub(super) struct Report {
+pub(super) struct Router {
     router: String,
     server: Option<String>,
     /// The router shared the machine with publishers and subscribers.
     shared_machine: bool,
     other_clients: u64,
+}
+
+impl Router {
+    /// The one at the other end.
+    pub fn of(connection: &Connection, other_clients: u64) -> Self {
+        Self {
+            router: connection.address().to_string(),
+            server: connection.server().map(str::to_owned),
+            shared_machine: connection.address().is_local(),
+            other_clients,
+        }
+    }
+}
+
+/// The result, as it is printed in JSON.
+#[derive(Serialize)]
+pub(super) struct Report {
+    #[serde(flatten)]
+    router: Router,
     publishers: u64,
     subscribers: u64,
     payload_bytes: usize,
@@ -72,14 +90,25 @@ impl Latency {
     }
 }
 
+/// How long everything took.
+pub(super) struct Times {
+    /// From the first event to the last answer.
+    pub publishing: Duration,
+    /// From the first event to the last that was read.
+    pub receiving: Duration,
+    /// What this program worked in it.
+    pub cpu: Duration,
+}
+
 impl Report {
-    /// What is known before.
-    pub fn new(args: &BenchArgs, router: &Connection, other_clients: u64) -> Self {
+    /// What came out.
+    pub fn new(args: &BenchArgs, router: Router, books: &Books, times: &Times) -> Self {
+        let rate = |count: u64, time: Duration| count as f64 / time.as_secs_f64().max(1e-6);
+        let expected = books.accepted * args.subscribers;
+        let by_priority =
+            books.latencies().map(|(priority, latencies)| (priority.get(), Latency::of(latencies)));
         Self {
-            router: router.address().to_string(),
-            server: router.server().map(str::to_owned),
-            shared_machine: router.address().is_local(),
-            other_clients,
+            router,
             publishers: args.publishers,
             subscribers: args.subscribers,
             payload_bytes: args.size,
@@ -88,55 +117,29 @@ impl Report {
                 Level::One(priority) => priority.get().to_string(),
             },
             rate: args.rate,
-            published: 0,
-            not_taken: BTreeMap::new(),
-            publish_seconds: 0.0,
-            published_per_second: 0.0,
-            expected: 0,
-            delivered: 0,
-            delivered_per_second: 0.0,
-            shed: 0,
-            lost: 0,
-            latency_us: None,
-            latency_us_by_priority: BTreeMap::new(),
-            own_cpu_seconds: 0.0,
-            seconds: 0.0,
+            published: books.accepted,
+            not_taken: books.not_taken.clone(),
+            publish_seconds: times.publishing.as_secs_f64(),
+            published_per_second: rate(books.accepted, times.publishing),
+            expected,
+            delivered: books.delivered,
+            delivered_per_second: rate(books.delivered, times.receiving),
+            shed: books.shed,
+            lost: expected.saturating_sub(books.delivered + books.shed),
+            latency_us: books.latencies_together().as_ref().map(Latency::of),
+            latency_us_by_priority: by_priority.collect(),
+            own_cpu_seconds: times.cpu.as_secs_f64(),
+            seconds: times.publishing.max(times.receiving).as_secs_f64(),
         }
-    }
-
-    /// What came out.
-    pub fn fill(&mut self, books: &Books, begun: Instant, published_in: Duration, cpu: Duration) {
-        let delivered_in = books.last.map_or(Duration::ZERO, |last| last.saturating_duration_since(begun));
-        let rate = |count: u64, time: Duration| count as f64 / time.as_secs_f64().max(1e-6);
-        self.published = books.accepted;
-        self.not_taken.clone_from(&books.not_taken);
-        self.publish_seconds = published_in.as_secs_f64();
-        self.published_per_second = rate(books.accepted, published_in);
-        self.expected = books.accepted * self.subscribers;
-        self.delivered = books.delivered;
-        self.delivered_per_second = rate(books.delivered, delivered_in);
-        self.shed = books.shed;
-        self.lost = self.expected.saturating_sub(books.delivered + books.shed);
-        self.own_cpu_seconds = cpu.as_secs_f64();
-        self.seconds = published_in.max(delivered_in).as_secs_f64();
-        let mut all: Option<Histogram<u64>> = None;
-        for (priority, latencies) in books.latencies() {
-            self.latency_us_by_priority.insert(priority.get(), Latency::of(latencies));
-            match &mut all {
-                Some(all) => *all += latencies,
-                None => all = Some(latencies.clone()),
-            }
-        }
-        self.latency_us = all.as_ref().map(Latency::of);
     }
 
     /// For people.
     pub fn lines(&self) -> Vec<String> {
-        let server = self.server.as_deref().map_or("a router of part 1".to_owned(), plain);
+        let server = self.router.server.as_deref().map_or("a router of part 1".to_owned(), plain);
         let mut lines = vec![
             format!(
                 "{server} at {}: {} publishing, {} subscribing, payloads of {} bytes, priority {}, {}",
-                self.router,
+                self.router.router,
                 self.publishers,
                 self.subscribers,
                 self.payload_bytes,
@@ -183,7 +186,7 @@ impl Report {
     /// What the figures are of.
     fn honest(&self) -> Vec<String> {
         let share = 100.0 * self.own_cpu_seconds / self.seconds.max(1e-6);
-        let place = match self.shared_machine {
+        let place = match self.router.shared_machine {
             true => "The router and this program shared the machine",
             false => "The router was reached over the network",
         };

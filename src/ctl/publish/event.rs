@@ -80,7 +80,7 @@ pub(in crate::ctl) fn types() -> PossibleValuesParser {
 }
 
 /// A topic.
-pub(in crate::ctl) fn topic(word: &str) -> Result<String, String> {
+pub(super) fn topic(word: &str) -> Result<String, String> {
     check_topic(word).map(|()| word.to_owned())
 }
 

@@ -13,15 +13,19 @@ use crate::protocol::reply::Status;
 /// Counts answers and tells of each.
 pub(super) struct Tally {
     quiet: bool,
+    /// There is one event only: what became of it is all there is to tell.
+    single: bool,
     begun: Instant,
     published: u64,
     /// Those that were not taken, by reason.
     lost: BTreeMap<String, u64>,
+    /// Why the last of them was not.
+    why: String,
 }
 
 impl Tally {
-    pub fn new(quiet: bool) -> Self {
-        Self { quiet, begun: Instant::now(), published: 0, lost: BTreeMap::new() }
+    pub fn new(quiet: bool, single: bool) -> Self {
+        Self { quiet, single, begun: Instant::now(), published: 0, lost: BTreeMap::new(), why: String::new() }
     }
 
     /// How many answers have come.
@@ -36,34 +40,44 @@ impl Tally {
             Status::Queued => self.published += 1,
             Status::Dropped | Status::Rejected => *self.lost.entry(reason.to_owned()).or_default() += 1,
         }
-        match (answer.status, out.json) {
+        if answer.status != Status::Queued {
+            let text = format!("{} was {}: {reason}", answer.event_id, answer.status.as_str());
+            self.tell(&text, out);
+        }
+        match answer.status {
             _ if self.quiet => Ok(()),
-            (_, true) => out.json_line(answer),
-            (Status::Queued, false) => out.line(line(answer)),
-            (status, false) => {
-                out.notice(
-                    "not_taken",
-                    format_args!("{} was {}: {}", plain(&answer.event_id), status.as_str(), plain(reason)),
-                );
-                Ok(())
-            }
+            Status::Dropped | Status::Rejected if self.single => Ok(()),
+            _ if out.json => out.json_line(answer),
+            Status::Queued => out.line(line(answer)),
+            Status::Dropped | Status::Rejected => Ok(()),
         }
     }
 
     /// An error has come instead of an answer.
     pub fn refused(&mut self, refusal: Refusal, out: &Output) {
-        let which = refusal.request_id.map_or_else(String::new, |number| format!("event {number}: "));
-        out.notice("not_taken", format_args!("{}{}", plain(&which), plain(&refusal.error)));
+        let which = refusal.request_id.filter(|_| !self.single);
+        let which = which.map_or_else(String::new, |number| format!("event {number}: "));
+        self.tell(&format!("{which}{}", refusal.error), out);
         *self.lost.entry(refusal.code.unwrap_or(refusal.error)).or_default() += 1;
+    }
+
+    fn tell(&mut self, why: &str, out: &Output) {
+        self.why = plain(why);
+        if !self.single && !self.quiet {
+            out.notice("not_taken", &self.why);
+        }
     }
 
     /// All answers have come.
     pub fn end(&self, out: &mut Output) -> Result<(), Failure> {
         let lost = self.answers() - self.published;
         let seconds = self.begun.elapsed().as_secs_f64();
-        if out.json && self.answers() != 1 {
+        if self.single && lost == 1 {
+            return Err(Failure::new(UNAVAILABLE, "not_taken", self.why.clone()));
+        }
+        if out.json && !self.single {
             out.json_line(&json!({ "published": self.published, "lost": self.lost, "seconds": seconds }))?;
-        } else if !out.json && (self.answers() != 1 || self.quiet) {
+        } else if !out.json && (!self.single || self.quiet) {
             let rate = self.published as f64 / seconds.max(1e-6);
             let lost = if lost > 0 { format!(", {lost} not taken") } else { String::new() };
             out.line(format_args!("{} published{lost} in {seconds:.1} s ({rate:.0}/s)", self.published))?;

@@ -72,20 +72,44 @@ fn paint(event: &Event) -> Option<&'static str> {
     }
 }
 
-/// JSON without the space between its parts: all of it in one line, and its numbers as they were written.
+/// JSON for people: without the space between its parts, so that all of it is one line, with letters instead of their
+/// escapes, and with its numbers as they were written.
 fn compact(json: &str) -> String {
-    let (mut inside, mut escaped) = (false, false);
-    json.chars()
-        .filter(|&c| {
-            if inside {
-                inside = escaped || c != '"';
-                escaped = !escaped && c == '\\';
-                return true;
+    let (mut out, mut rest, mut inside) = (String::with_capacity(json.len()), json, false);
+    while let Some(c) = rest.chars().next() {
+        let length = match c {
+            '\\' if inside => unescape(rest, &mut out),
+            _ => {
+                inside ^= c == '"';
+                if inside || !c.is_ascii_whitespace() {
+                    out.push(c);
+                }
+                c.len_utf8()
             }
-            inside = c == '"';
-            !c.is_ascii_whitespace()
-        })
-        .collect()
+        };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    out
+}
+
+/// Appends what an escape at the beginning of a text means, if that can stand for itself, or else the escape; and says
+/// how long it was.
+fn unescape(text: &str, out: &mut String) -> usize {
+    /// `\u` and four digits, or two of them.
+    const LENGTHS: [usize; 2] = [6, 12];
+    for escape in LENGTHS.into_iter().filter_map(|length| text.get(..length)) {
+        if let Ok(c) = serde_json::from_str::<char>(&format!("\"{escape}\""))
+            && escape.starts_with("\\u")
+            && !c.is_control()
+            && !matches!(c, '"' | '\\')
+        {
+            out.push(c);
+            return escape.len();
+        }
+    }
+    let escape = text.get(..2).unwrap_or(text);
+    out.push_str(escape);
+    escape.len()
 }
 
 /// As much of a text as fits in so many columns.
@@ -147,9 +171,14 @@ mod tests {
 
     #[test]
     fn only_space_between_the_parts_of_json_goes() {
-        assert_eq!(
-            compact("{ \"a b\" : [ 1 ,\n 2 ], \"c\\\" d\" : \"\\\\\" , \"e\" : 1 }"),
-            r#"{"a b":[1,2],"c\" d":"\\","e":1}"#
-        );
+        let json = "{ \"a b\" : [ 1 ,\n 2.50 ], \"c\\\" d\" : \"\\\\\" , \"e\" : 1 }";
+        assert_eq!(compact(json), r#"{"a b":[1,2.50],"c\" d":"\\","e":1}"#);
+    }
+
+    #[test]
+    fn letters_stand_for_themselves_and_nothing_else_does() {
+        let json = r#""\u65e5\u672c \ud83e\udd80 \u001b[2J \u0022 \u005c \\u0041 \n \ud800 \u0041""#;
+        assert_eq!(compact(json), r#""日本 🦀 \u001b[2J \u0022 \u005c \\u0041 \n \ud800 A""#);
+        assert_eq!(compact(r#""\"#), r#""\"#);
     }
 }
