@@ -17,6 +17,14 @@ use crate::router::{self, Admission, Millis, Spot, Whom};
 /// after it was found is answered alike.
 const LONGEST_NAME: usize = 1_025;
 
+/// Why nobody's subscriptions are meant.
+enum Nobody {
+    /// There is no such client.
+    NotThere(Step),
+    /// It could be several.
+    Unclear(Refused),
+}
+
 impl Office {
     /// What would become of an event that was published now.
     pub(super) fn explain(&self, question: &Question) -> Answer {
@@ -28,11 +36,11 @@ impl Office {
         let (mut steps, notes) = self.publishing(event.priority(), size);
         let whom = match self.whom(question) {
             Ok(whom) => Some(whom),
-            Err(Answer::Explained(nobody)) => {
-                steps.extend(nobody.steps);
+            Err(Nobody::NotThere(step)) => {
+                steps.push(step);
                 None
             }
-            Err(answer) => return answer,
+            Err(Nobody::Unclear(refused)) => return Answer::Error(refused),
         };
         let page = whom.map(|whom| self.hub.with(|router| router.explain(&event, size, whom, question.from)));
         let (rows, next) = page.map_or((Vec::new(), None), |page| (page.rows, page.next));
@@ -108,8 +116,8 @@ impl Office {
         (steps, notes)
     }
 
-    /// Whose subscriptions are meant; else an answer that says why nobody's.
-    fn whom(&self, question: &Question) -> Result<Whom, Answer> {
+    /// Whose subscriptions are meant.
+    fn whom(&self, question: &Question) -> Result<Whom, Nobody> {
         if let Some(id) = &question.subscription {
             return Ok(Whom::Subscription(Uuid::try_parse(id).unwrap_or_default()));
         }
@@ -119,16 +127,11 @@ impl Office {
             if wanted.is_empty() { Vec::new() } else { self.hub.with(|router| router.find_clients(wanted)) };
         match &found[..] {
             [(key, _)] => Ok(Whom::Client(*key)),
-            [] => Err(Answer::Explained(Explanation {
-                steps: vec![why::not_connected(wanted)],
-                notes: Vec::new(),
-                subscriptions: Vec::new(),
-                next: None,
-            })),
+            [] => Err(Nobody::NotThere(why::not_connected(wanted))),
             _ => {
                 let text =
                     format!("several clients have an id that begins with {wanted:?}: write more of it");
-                Err(Answer::Error(Refused::new(Code::Ambiguous, text)))
+                Err(Nobody::Unclear(Refused::new(Code::Ambiguous, text)))
             }
         }
     }

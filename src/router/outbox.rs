@@ -111,7 +111,7 @@ impl Outbox {
     }
 
     /// What can be done for a newcomer of this size and rank; if nothing, why.
-    #[inline]
+    #[inline(always)]
     pub fn prospect(
         &self,
         ahead: Ahead,

@@ -1,11 +1,11 @@
 //! What is shown: the router's last answer, what it means beside the one before, and how the viewer wants it.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::watch::Seen;
-use crate::admin::messages::{Client, Top};
+use crate::admin::messages::Client;
 
 /// Rates that are remembered: more than a screen has columns.
 const REMEMBERED: usize = 512;
@@ -54,7 +54,6 @@ pub(super) struct State {
     pub gone: Option<String>,
     pub accepted: Trend,
     pub delivered: Trend,
-    topic_rates: HashMap<String, f64>,
     pub order: Order,
     pub topic_order: TopicOrder,
     pub paused: bool,
@@ -69,7 +68,6 @@ impl State {
             gone: None,
             accepted: Trend::default(),
             delivered: Trend::default(),
-            topic_rates: HashMap::new(),
             order: Order::default(),
             topic_order: TopicOrder::default(),
             paused: false,
@@ -97,7 +95,6 @@ impl State {
                 self.delivered.push(now.rates.delivered);
             }
         }
-        self.topic_rates = topic_rates(now, before.map(|before| &**before));
         self.seen = Some(seen);
     }
 
@@ -119,11 +116,12 @@ impl State {
         slowest
     }
 
-    /// The topics in the order that is wanted, with their rates.
+    /// The topics in the order that is wanted, with their rates over the last seconds.
     pub fn topics(&self) -> Vec<(&str, f64)> {
-        let topics = self.seen.iter().flat_map(|seen| &seen.top.topics);
-        let rate = |topic: &str| self.topic_rates.get(topic).copied().unwrap_or_default();
-        let mut topics: Vec<_> = topics.map(|topic| (&*topic.topic, rate(&topic.topic))).collect();
+        let Some(Seen { top, .. }) = &self.seen else { return Vec::new() };
+        let rate =
+            |events: u64| if top.topics_seconds > 0.0 { events as f64 / top.topics_seconds } else { 0.0 };
+        let mut topics: Vec<_> = top.topics.iter().map(|it| (&*it.topic, rate(it.events))).collect();
         match self.topic_order {
             TopicOrder::Rate => {
                 topics.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(other.0)))
@@ -132,20 +130,4 @@ impl State {
         }
         topics
     }
-}
-
-/// Events a second on each topic: since the answer before, or for as long as they are counted.
-fn topic_rates(now: &Top, before: Option<&Top>) -> HashMap<String, f64> {
-    // The router begins anew when nobody has looked for a while.
-    let before = before.filter(|before| before.topics_seconds < now.topics_seconds);
-    let counted: HashMap<_, _> =
-        before.iter().flat_map(|before| &before.topics).map(|topic| (&*topic.topic, topic.events)).collect();
-    let of_one = |events: u64, since: u64, seconds: f64| {
-        if seconds > 0.0 { events.saturating_sub(since) as f64 / seconds } else { 0.0 }
-    };
-    let rate = |topic: &str, events| match (before, counted.get(topic)) {
-        (Some(before), Some(&since)) => of_one(events, since, now.topics_seconds - before.topics_seconds),
-        _ => of_one(events, 0, now.topics_seconds),
-    };
-    now.topics.iter().map(|topic| (topic.topic.clone(), rate(&topic.topic, topic.events))).collect()
 }
