@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::configure::ConfigureArgs;
-use super::failure::{Failure, USAGE};
+use super::failure::{EXITS, Failure, USAGE};
 use super::logs::LogsArgs;
 use super::patience::PatienceArgs;
 use super::restart::RestartArgs;
@@ -16,7 +16,7 @@ use super::start::StartArgs;
 
 /// Looks at a running gadugi-router and changes it.
 #[derive(Parser, Debug)]
-#[command(name = "gadugi-routerctl", version, after_help = AFTER_HELP)]
+#[command(name = "gadugi-routerctl", version, after_help = after_help())]
 pub(super) struct Args {
     /// The router's admin socket, instead of looking for it
     #[arg(long, global = true, value_name = "FILE")]
@@ -128,17 +128,10 @@ pub(super) struct Which {
     pub all: bool,
 }
 
-const AFTER_HELP: &str = "\
-Exit codes:
-   0 fine
-   3 there is no running router
-   4 the router does not answer
-  64 wrong usage
-  69 there is no such client or dead letter
-  71 operating system error
-  76 the router is of another version and does not understand this
-  77 no permission
-  78 a mistake in the configuration";
+fn after_help() -> String {
+    let line = |(code, meaning): &(u8, &str)| format!("\n  {code:>2} {meaning}");
+    format!("Exit codes:{}", EXITS.iter().map(line).collect::<String>())
+}
 
 /// Help and version are answers; the rest is wrong usage.
 pub(super) fn answer(error: &clap::Error) -> ExitCode {
