@@ -10,7 +10,7 @@ use clap_complete::Shell;
 use super::bench::BenchArgs;
 use super::configure::ConfigureArgs;
 use super::explain::ExplainArgs;
-use super::failure::{Failure, USAGE};
+use super::failure::{EXITS, Failure, USAGE};
 use super::logs::LogsArgs;
 use super::patience::PatienceArgs;
 use super::publish::PublishArgs;
@@ -22,7 +22,7 @@ use crate::client::Address;
 
 /// Looks at a running gadugi-router and changes it.
 #[derive(Parser, Debug)]
-#[command(name = "gadugi-routerctl", version, after_help = AFTER_HELP)]
+#[command(name = "gadugi-routerctl", version, after_help = after_help())]
 pub(super) struct Args {
     /// The router's admin socket, instead of looking for it
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
@@ -154,18 +154,10 @@ pub(super) struct Which {
 /// Where help lists what every command takes.
 const GLOBAL: &str = "Global options";
 
-const AFTER_HELP: &str = "\
-Exit codes:
-   0 fine
-   1 explain: it reaches nobody of those who are asked about
-   3 there is no running router
-   4 the router does not answer
-  64 wrong usage
-  69 there is no such client or dead letter, or an event was not taken
-  71 operating system error
-  76 the router is of another version and does not understand this
-  77 no permission
-  78 a mistake in the configuration";
+fn after_help() -> String {
+    let line = |(code, meaning): &(u8, &str)| format!("\n  {code:>2} {meaning}");
+    format!("Exit codes:{}", EXITS.iter().map(line).collect::<String>())
+}
 
 /// Help and version are answers; the rest is wrong usage.
 pub(super) fn answer(error: &clap::Error) -> ExitCode {

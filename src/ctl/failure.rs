@@ -29,6 +29,21 @@ pub(super) const CONFIG: u8 = 78;
 /// Ended by Ctrl-C, as a shell tells it.
 pub(super) const INTERRUPTED: u8 = 130;
 
+/// All of them with what they mean. `start` and `restart` also end with what the router ended with.
+pub(super) const EXITS: &[(u8, &str)] = &[
+    (0, "fine"),
+    (1, "explain: it reaches nobody of those who are asked about"),
+    (NOT_RUNNING, "there is no running router"),
+    (NO_ANSWER, "the router does not answer, or has not ended in time"),
+    (USAGE, "wrong usage"),
+    (UNAVAILABLE, "there is no such client, dead letter, log or program, or an event was not taken"),
+    (SYSTEM, "operating system error"),
+    (PROTOCOL, "the router is of another version and does not understand this"),
+    (DENIED, "no permission"),
+    (CONFIG, "a mistake in the configuration"),
+    (INTERRUPTED, "questions were ended by Ctrl-C"),
+];
+
 /// Why it was not done.
 #[derive(Debug)]
 pub(super) struct Failure {

@@ -39,13 +39,23 @@ mod wire;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::{Args, Command};
 use connection::Connection;
 use failure::Failure;
 use output::Output;
 use wire::Place;
+
+/// Its command line, for the manual pages.
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
+/// Its exit codes, and what they mean.
+pub fn exit_codes() -> &'static [(u8, &'static str)] {
+    failure::EXITS
+}
 
 /// The control program, from its command line to its exit code.
 pub fn main() -> ExitCode {
