@@ -28,8 +28,8 @@ pub(super) struct Args {
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub socket: Option<PathBuf>,
 
-    /// The router's WebSocket, for the commands that publish and subscribe: ws://HOST:PORT or unix:/PATH. Left out = what
-    /// the router at the admin socket says, else $GADUGI_ROUTER_URL, else ws://localhost:9090
+    /// The router's WebSocket, for the commands that publish and subscribe: ws://HOST:PORT or unix:/PATH. Left out =
+    /// $GADUGI_ROUTER_URL, else what the router at the admin socket says, else ws://localhost:9090
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "WS-URL")]
     pub url: Option<Address>,
 

@@ -14,7 +14,7 @@ use super::output::plain;
 use crate::admin::messages::{Answer, Request};
 use crate::client::{Address, Connection, Error, Options};
 
-/// Names the router for clients, where no admin socket does.
+/// Names the router for clients: whoever sets it means that one, also beside another on this machine.
 const VARIABLE: &str = "GADUGI_ROUTER_URL";
 /// Where a router listens that was told nothing.
 const STANDARD: &str = "ws://localhost:9090";
@@ -31,26 +31,28 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The URL that is named; else what the router on this machine says of itself; else the environment's; else the
-    /// standard one.
+    /// The URL that is named on the command line; else the router behind the socket that is named there; else the
+    /// environment's; else what the router on this machine says of itself; else the standard one.
     pub fn find(&self) -> Result<Address, Failure> {
         if let Some(url) = &self.url {
             return Ok(url.clone());
         }
-        match self.ask() {
-            Ok(address) => Ok(address),
-            // Whoever names a socket means the router behind it.
-            Err(failure) if self.socket.is_some() => Err(failure),
-            Err(_) => otherwise(env::var(VARIABLE).ok()),
+        if self.socket.is_some() {
+            return self.ask();
+        }
+        match named(env::var(VARIABLE).ok()) {
+            Some(address) => address,
+            None => self.ask().or_else(|_| STANDARD.parse().map_err(failed)),
         }
     }
 
     /// Where the router is now that was at `last`, if it was anywhere: another run of it may have another port.
     pub fn find_again(&self, last: Option<&Address>) -> Result<Address, Failure> {
-        match (&self.url, last) {
-            (Some(url), _) => Ok(url.clone()),
-            (None, Some(last)) => Ok(self.ask().unwrap_or_else(|_| last.clone())),
-            (None, None) => self.find(),
+        let found = self.find();
+        // Meanwhile nobody may be there to say where it is.
+        match last {
+            Some(last) => Ok(found.unwrap_or_else(|_| last.clone())),
+            None => found,
         }
     }
 
@@ -63,12 +65,9 @@ impl Place {
     }
 }
 
-fn otherwise(variable: Option<String>) -> Result<Address, Failure> {
-    let named = variable.filter(|url| !url.is_empty());
-    named.as_deref().unwrap_or(STANDARD).parse().map_err(|error| match named {
-        Some(_) => Failure::new(USAGE, "bad_url", format!("{VARIABLE}: {error}")),
-        None => failed(error),
-    })
+fn named(variable: Option<String>) -> Option<Result<Address, Failure>> {
+    let url = variable.filter(|url| !url.is_empty())?;
+    Some(url.parse().map_err(|error| Failure::new(USAGE, "bad_url", format!("{VARIABLE}: {error}"))))
 }
 
 /// Runs what needs a runtime: one thread is enough for a command.
@@ -129,11 +128,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_an_admin_socket_the_environment_counts_and_then_the_standard() {
-        let place = |variable: Option<&str>| otherwise(variable.map(str::to_owned)).map(|at| at.to_string());
-        assert_eq!(place(None).unwrap(), STANDARD);
-        assert_eq!(place(Some("")).unwrap(), STANDARD);
-        assert_eq!(place(Some("ws://x:1")).unwrap(), "ws://x:1");
-        assert!(format!("{:?}", place(Some("http://x")).unwrap_err()).contains(VARIABLE));
+    fn the_environment_names_a_router_or_says_what_is_wrong_with_it() {
+        let place = |variable: Option<&str>| named(variable.map(str::to_owned));
+        assert!(place(None).is_none() && place(Some("")).is_none());
+        assert_eq!(place(Some("ws://x:1")).unwrap().unwrap().to_string(), "ws://x:1");
+        assert!(format!("{:?}", place(Some("http://x")).unwrap().unwrap_err()).contains(VARIABLE));
     }
 }

@@ -30,7 +30,8 @@ async def test_where_the_router_is_found(router, start, tmp_path):
         here, nowhere = environment(folder_of(router)), environment(tmp_path)
         for command, env, found in [
             (["publish", "t"], here, client),
-            (["publish", "t"], here | {"GADUGI_ROUTER_URL": other.url}, client),
+            (["publish", "t"], here | {"GADUGI_ROUTER_URL": other.url}, elsewhere),
+            (["publish", "t", "--socket", folder_of(router) / "admin.sock"], here | {"GADUGI_ROUTER_URL": other.url}, client),
             (["publish", "t"], nowhere | {"GADUGI_ROUTER_URL": other.url}, elsewhere),
             (["--url", other.url, "publish", "t"], here, elsewhere),
             (["publish", "t", "--url", f"ws://[::1]:{other.port_v6}"], here, elsewhere),
