@@ -52,7 +52,7 @@ fn one(command: &Command, section: &str, sections: &[Section], pages: &mut BTree
     if !below.is_empty() {
         man.render_subcommands_section(&mut text).unwrap();
     }
-    for section in examples(command).iter().chain(sections) {
+    for section in behind_options(command).iter().chain(sections) {
         body(section).to_writer(&mut text).unwrap();
     }
     if sections.is_empty() {
@@ -68,13 +68,23 @@ fn tidy(text: &str) -> String {
     text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
-/// What the help says behind the options.
-fn examples(command: &Command) -> Option<Section> {
-    let text = command.get_after_help()?.to_string();
-    let (heading, lines) = text.split_once('\n')?;
-    assert_eq!(heading, "Examples:", "what else stands behind a help needs a heading here");
-    let lines = lines.lines().map(|line| line.trim_start().to_owned()).collect();
-    Some(Section { heading: "EXAMPLES", body: Body::Lines(lines) })
+/// What the help says behind the options: examples below their heading, and notes.
+fn behind_options(command: &Command) -> Vec<Section> {
+    let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let (mut notes, mut examples) = (Vec::new(), Vec::new());
+    for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
+        match paragraph.split_once('\n') {
+            Some(("Examples:", lines)) => {
+                examples.extend(lines.lines().map(|line| line.trim_start().to_owned()))
+            }
+            Some((heading, _)) if heading.ends_with(':') => panic!("{heading} needs a heading here"),
+            _ => notes.push(paragraph.split_whitespace().collect::<Vec<_>>().join(" ")),
+        }
+    }
+    let notes = (!notes.is_empty()).then(|| Section { heading: "NOTES", body: Body::Text(notes) });
+    let examples =
+        (!examples.is_empty()).then(|| Section { heading: "EXAMPLES", body: Body::Lines(examples) });
+    notes.into_iter().chain(examples).collect()
 }
 
 fn see_also() -> Roff {

@@ -57,6 +57,10 @@ const CONTROL_ENVIRONMENT: &[(&str, &str)] = &[
         "GADUGI_ROUTER_RUNTIME_DIR",
         "The run-time directory of the router that is meant; start and stop ask no service manager then.",
     ),
+    (
+        "GADUGI_ROUTER_URL",
+        "The router's WebSocket, for the commands that publish and subscribe; --url is stronger.",
+    ),
     ("NO_COLOR", "No colours, if it is not empty."),
 ];
 
