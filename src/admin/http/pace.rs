@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Answers are this far apart at least, those of all connections together. The most expensive one, metrics, costs 0.3 ms.
+/// Answers are this far apart at least, those of all connections together. The most expensive ones, metrics, cost
+/// about 0.3 ms each.
 const GAP: Duration = Duration::from_millis(5);
 
 /// When the next answer may be made.
