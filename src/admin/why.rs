@@ -212,3 +212,35 @@ fn quoted(text: &str) -> String {
     }
     format!("\"{shown}\"")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_be_lost_names_its_step_and_the_reason_of_the_dead_letter() {
+        for reason in Reason::ALL {
+            let steps = [false, true].map(|was_matched| lost(reason, was_matched));
+            assert!(steps.iter().all(|step| step.reason == reason.as_str() && !step.message.is_empty()));
+        }
+        let place = |reason, was_matched| lost(reason, was_matched).step;
+        assert_eq!([false, true].map(|matched| place(Reason::Evicted, matched)), ["limit", "outbox"]);
+        assert_eq!(
+            (place(Reason::Expired, true), place(Reason::Disconnected, true)),
+            ("ttl".into(), "client".into())
+        );
+    }
+
+    #[test]
+    fn a_full_queue_is_named_with_its_setting() {
+        let Step { step, reason, message } = queue_full(10, 10);
+        assert_eq!((&*step, &*reason), ("limit", "queue_full"));
+        assert!(message.contains("max_queue_size is 10"), "{message}");
+    }
+
+    #[test]
+    fn what_clients_have_written_is_cut_short() {
+        assert_eq!(quoted("ä"), "\"ä\"");
+        assert_eq!(quoted(&"ä".repeat(500)).chars().count(), QUOTED + 3);
+    }
+}

@@ -103,12 +103,9 @@ impl Router {
     pub(super) fn share(&mut self, queued: &Queued, now: Millis, matched: &mut u32, refused: &mut Refusals) {
         let mut contenders = std::mem::take(&mut self.contenders);
         contenders.sort_unstable();
+        let measure = (queued.event.size(), queued.event.priority());
         for group in contenders.chunk_by(|one, other| one.0 == other.0) {
-            let Some((_, fittest)) =
-                self.fittest(group, (queued.event.size(), queued.event.priority()), |_| {
-                    Some(Ahead::default())
-                })
-            else {
+            let Some((_, fittest)) = self.fittest(group, measure, |_| Some(Ahead::default())) else {
                 continue;
             };
             if let Some(subscription) = self.subscriptions.get_mut(fittest.0 as usize) {

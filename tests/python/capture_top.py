@@ -1,8 +1,8 @@
 """A picture of `gadugi-routerctl top` in text, of a real router with real events: what README.md shows.
 
-    GADUGI_ROUTER_BIN=target/release/gadugi-router python tests/python/capture_top.py
+    GADUGI_ROUTER_BIN=target/release/gadugi-router target/tests/python/bin/python tests/python/capture_top.py
 
-Publishes for some seconds to readers and to one that does not read, and prints what a terminal of 110 by 32 shows then.
+Publishes for some seconds to readers and to one that does not read, and prints what a terminal of 114 by 27 shows then.
 """
 import asyncio
 import random
@@ -15,7 +15,7 @@ from routers import Router
 from screens import Terminal
 from stalled import stalled_subscriber
 
-SIZE = (110, 32)
+SIZE = (114, 27)
 SECONDS = 20
 TOPICS = {"task.progress": (5, 6), "task.created": (3, 5), "agent.started": (1, 5), "system.alert": (1, 10),
           "metrics.cpu": (4, 1), "review.requested": (2, 7), "build.failed": (1, 9)}
