@@ -10,6 +10,7 @@ mod configure;
 mod connection;
 mod dead_letters;
 mod drain;
+mod ending;
 mod failure;
 mod find;
 mod keeper;

@@ -10,7 +10,8 @@ use dialoguer::{Confirm, Input, Select};
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 
-use super::{ConfigureArgs, Draft, Outcome, reloaded, value};
+use super::draft::{Draft, Outcome};
+use super::{ConfigureArgs, reloaded, value};
 use crate::config::{self, Config, SETTINGS, Setting, TABLES, joined, wrapped};
 use crate::ctl::connection::Connection;
 use crate::ctl::failure::{Failure, INTERRUPTED, SYSTEM};
