@@ -21,6 +21,8 @@ use crate::admin::messages::{Answer, Ended, Request};
 use crate::holder::Holder;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// A router without much to do is at its end soon after the end has begun.
+const BEGUN_AGAIN: Duration = Duration::from_millis(5);
 /// Milliseconds in truth; it must not be for ever where the system does not tell.
 const LEAVING: Duration = Duration::from_secs(1);
 const LEFT_AGAIN: Duration = Duration::from_millis(2);
@@ -114,7 +116,7 @@ impl<'a> Ending<'a> {
                 }
                 _ => return false,
             }
-            thread::sleep(LOOK_AGAIN);
+            thread::sleep(BEGUN_AGAIN);
         }
         false
     }

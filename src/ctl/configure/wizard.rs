@@ -41,7 +41,8 @@ pub(super) fn run(
     let outcome = Wizard { theme: &*theme, args }.ask(&mut draft, connect, out);
     if outcome.is_err() {
         // Without a terminal it is nobody's concern.
-        drop(Term::stderr().show_cursor());
+        let terminal = Term::stderr();
+        drop(terminal.show_cursor().and_then(|()| terminal.write_line("")));
     }
     outcome
 }
