@@ -1,11 +1,12 @@
 //! Who starts and stops the router that is meant: systemd, launchd, or nobody but its PID file.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
-use super::failure::{Failure, SYSTEM};
+use super::failure::{DENIED, Failure, SYSTEM};
 use super::launchd;
 use super::systemd::Unit;
 use crate::config::place::{PID_FILE, Place};
@@ -53,7 +54,10 @@ impl Meant {
         let pid_file = set.unwrap_or_else(|| place.path.join(PID_FILE));
         let holder = Holder::of(&pid_file).map_err(|error| {
             let text = format!("cannot look at the PID file {}: {error}", pid_file.display());
-            Failure::new(SYSTEM, "system", text)
+            match error.kind() {
+                io::ErrorKind::PermissionDenied => Failure::new(DENIED, "not_permitted", text + "; use sudo"),
+                _ => Failure::new(SYSTEM, "system", text),
+            }
         })?;
         let keeper = if place.asked || socket.is_some() { Keeper::Itself } else { keeper(holder.as_ref()) };
         Ok(Self { keeper, pid_file, holder })

@@ -12,6 +12,7 @@ mod configure;
 mod connection;
 mod dead_letters;
 mod drain;
+mod ending;
 mod explain;
 mod failure;
 mod find;

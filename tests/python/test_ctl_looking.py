@@ -6,7 +6,6 @@ import signal
 import subprocess
 from datetime import datetime, timezone
 
-import pytest
 import websockets
 
 from client import connect, until
@@ -231,19 +230,6 @@ async def test_config_check_needs_no_router(tmp_path):
     bad = run([ctl(), "config", "check", file, "--json"], environment(tmp_path))
     assert bad.code == 78 and len(bad.error["mistakes"]) == 3
     assert bad.error["mistakes"][0].startswith(f"{file}:1:8: port: ")
-
-
-@pytest.mark.parametrize("shell, word", [("bash", "complete -F"), ("zsh", "#compdef"), ("fish", "complete -c")])
-async def test_completions_are_there_for_each_shell(tmp_path, shell, word):
-    outcome = run([ctl(), "completions", shell], environment(tmp_path))
-    assert outcome.code == 0 and word in outcome.out and "dead-letters" in outcome.out
-
-
-async def test_bash_completes_commands(tmp_path):
-    script = 'source <("$1" completions bash); COMP_WORDS=(gadugi-routerctl subscript); COMP_CWORD=1; ' \
-             '_gadugi__routerctl gadugi-routerctl subscript gadugi-routerctl; echo "${COMPREPLY[@]}"'
-    outcome = run(["bash", "-c", script, "bash", ctl()], environment(tmp_path))
-    assert outcome == (0, "subscriptions\n", "")
 
 
 async def test_wrong_usage_is_64_also_in_json(router):

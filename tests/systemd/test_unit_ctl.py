@@ -32,7 +32,9 @@ async def test_an_operator_s_day(service):
         done = await asyncio.to_thread(control, service, "stop")
         assert (await client.closed())[0] == 1001
     assert done.returncode == 0, done
-    assert done.stdout == f"stopped (PID {outcome['pid']}): ended: everything was delivered\n"
+    # What it said in the end is heard unless it was quicker than the next look.
+    assert done.stdout in (f"stopped (PID {outcome['pid']}): ended: everything was delivered\n",
+                           f"stopped (PID {outcome['pid']})\n")
     assert service.show("ActiveState", "Result") == {"ActiveState": "inactive", "Result": "success"}
     done = control(service, "stop")
     assert (done.returncode, done.stdout, done.stderr) == (0, "the router is not running\n", "")

@@ -4,25 +4,21 @@
 //! would not take.
 
 mod document;
+mod draft;
 mod value;
 mod wizard;
 mod write;
 
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde_json::{Value as Json, json};
-use similar::TextDiff;
-
-use super::config_command::mistakes;
 use super::connection::Connection;
 use super::failure::{Failure, USAGE};
-use super::output::{Output, plain};
+use super::output::Output;
 use super::reload;
-use crate::admin::messages::{Answer, Change, Reloaded, Request};
-use crate::config::{self, Config, STANDARD_FILE, Setting};
-use document::Document;
-use write::Target;
+use crate::admin::messages::{Answer, Reloaded, Request};
+use crate::config::STANDARD_FILE;
+use draft::Draft;
 
 /// What to change, and how.
 #[derive(clap::Args, Debug)]
@@ -111,129 +107,5 @@ fn reloaded(router: &mut Connection) -> Result<Reloaded, Failure> {
     match router.ask_patiently(&Request::Reload)? {
         Answer::Reloaded(reloaded) => Ok(reloaded),
         _ => Err(router.not_understood("it does not say what has changed")),
-    }
-}
-
-/// The setting of this name.
-fn find(key: &str) -> Result<&'static Setting, Failure> {
-    Setting::find(key)
-        .ok_or_else(|| Failure::new(USAGE, "usage", format!("{}: {}", plain(key), config::unknown(key))))
-}
-
-/// A file on its way to another content.
-struct Draft {
-    target: Target,
-    document: Document,
-    before: Config,
-}
-
-impl Draft {
-    fn open(path: &Path) -> Result<Self, Failure> {
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
-            let shown = path.display();
-            let text = format!(
-                "{shown} is an old router_config.json, which is read but not edited: make a TOML file of it with \
-                 gadugi-router --config {shown} --print-config >{}",
-                path.with_extension("toml").display()
-            );
-            return Err(Failure::new(USAGE, "old_file", text));
-        }
-        let target = Target::read(path)?;
-        let checked = config::check(path, &target.before);
-        let document = match Document::parse(&target.before) {
-            Ok(document) => document,
-            // It cannot be edited before somebody corrects it.
-            Err(error) => {
-                let found = checked.err().map(|found| mistakes(&found));
-                return Err(found.unwrap_or_else(|| Failure::mistakes(vec![error], "a mistake to correct")));
-            }
-        };
-        // With mistakes, that is what is corrected now, and the difference counts from the defaults.
-        let before = checked.map(|loaded| loaded.config).unwrap_or_default();
-        Ok(Self { target, document, before })
-    }
-
-    /// Whether this is the same file.
-    fn is_of(&self, file: &Path) -> bool {
-        file.canonicalize().is_ok_and(|file| self.target.is(&file))
-    }
-
-    fn edit(&mut self, set: &[String], unset: &[String]) -> Result<(), Failure> {
-        let mut wrong = Vec::new();
-        for pair in set {
-            let Some((key, text)) = pair.split_once('=') else {
-                let text = format!("--set {}: this is no KEY=VALUE", plain(pair));
-                return Err(Failure::new(USAGE, "usage", text));
-            };
-            let setting = find(key.trim())?;
-            match value::understand(setting, text.trim()) {
-                Ok(value) => self.document.set(setting, value),
-                Err(text) => wrong.push(format!("--set {}: {text}", setting.key)),
-            }
-        }
-        for key in unset {
-            self.document.unset(find(key)?);
-        }
-        let message = "nothing is written: correct what was given";
-        if wrong.is_empty() { Ok(()) } else { Err(Failure::mistakes(wrong, message)) }
-    }
-
-    /// What has come of it, if the router would take it.
-    fn finish(&self) -> Result<Outcome, Failure> {
-        let text = self.document.text();
-        let loaded = config::check(&self.target.path, &text).map_err(|found| mistakes(&found))?;
-        let word =
-            |change: config::Change| Change { key: change.key.to_owned(), old: change.old, new: change.new };
-        let changes = self.before.difference(&loaded.config).into_iter().map(word).collect();
-        let name = self.target.shown();
-        let diff = TextDiff::from_lines(&self.target.before, &text);
-        let diff = diff.unified_diff().context_radius(3).header(&name, &name).to_string();
-        Ok(Outcome { text, changes, diff, warnings: loaded.warnings })
-    }
-}
-
-/// The file's content as it will be.
-struct Outcome {
-    text: String,
-    changes: Vec<Change>,
-    diff: String,
-    warnings: Vec<String>,
-}
-
-impl Outcome {
-    fn is_change(&self) -> bool {
-        !self.diff.is_empty()
-    }
-
-    fn show(&self, draft: &Draft, out: &mut Output) -> Result<(), Failure> {
-        for warning in &self.warnings {
-            out.line(format_args!("warning: {}", plain(warning)))?;
-        }
-        if !self.is_change() {
-            return out.line(format_args!("{}: nothing changes", draft.target.shown()));
-        }
-        for Change { key, old, new } in &self.changes {
-            out.line(format_args!("{key} = {} → {}", plain(old), plain(new)))?;
-        }
-        for line in self.diff.lines() {
-            let text = plain(line);
-            out.line(match line.as_bytes().first() {
-                Some(b'+') => out.good(&text, true),
-                Some(b'-') => out.good(&text, false),
-                _ => text,
-            })?;
-        }
-        Ok(())
-    }
-
-    fn told(&self, draft: &Draft, written: bool, reloaded: Option<&Reloaded>) -> Json {
-        json!({
-            "file": draft.target.shown(),
-            "written": written,
-            "changes": self.changes,
-            "diff": self.diff,
-            "warnings": self.warnings,
-            "reloaded": reloaded,
-        })
     }
 }

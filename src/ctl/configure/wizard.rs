@@ -10,7 +10,8 @@ use dialoguer::{Confirm, Input, Select};
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 
-use super::{ConfigureArgs, Draft, Outcome, reloaded, value};
+use super::draft::{Draft, Outcome};
+use super::{ConfigureArgs, reloaded, value};
 use crate::config::{self, Config, SETTINGS, Setting, TABLES, joined, wrapped};
 use crate::ctl::connection::Connection;
 use crate::ctl::failure::{Failure, INTERRUPTED, SYSTEM};
@@ -40,7 +41,8 @@ pub(super) fn run(
     let outcome = Wizard { theme: &*theme, args }.ask(&mut draft, connect, out);
     if outcome.is_err() {
         // Without a terminal it is nobody's concern.
-        drop(Term::stderr().show_cursor());
+        let terminal = Term::stderr();
+        drop(terminal.show_cursor().and_then(|()| terminal.write_line("")));
     }
     outcome
 }
