@@ -81,9 +81,9 @@ fn behind_options(command: &Command) -> Vec<Section> {
             _ => notes.push(paragraph.split_whitespace().collect::<Vec<_>>().join(" ")),
         }
     }
-    let notes = (!notes.is_empty()).then(|| Section { heading: "NOTES", body: Body::Text(notes) });
+    let notes = (!notes.is_empty()).then_some(Section { heading: "NOTES", body: Body::Text(notes) });
     let examples =
-        (!examples.is_empty()).then(|| Section { heading: "EXAMPLES", body: Body::Lines(examples) });
+        (!examples.is_empty()).then_some(Section { heading: "EXAMPLES", body: Body::Lines(examples) });
     notes.into_iter().chain(examples).collect()
 }
 
