@@ -6,6 +6,7 @@ import queue
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -18,9 +19,13 @@ MANY = 120
 
 @pytest.fixture
 def logging(start, tmp_path):
-    """A router whose log is in a file."""
+    """A router whose log is in a file, and which has written what it writes at the start."""
     router = start(port=free_port(), log__target="file", log__file=tmp_path / "r.log")
     router.file = tmp_path / "r.log"
+    deadline = time.monotonic() + PATIENCE
+    while router.file.read_text().count("listening on ") < 2:
+        assert time.monotonic() < deadline, "it says where it listens"
+        time.sleep(0.01)
     return router
 
 
