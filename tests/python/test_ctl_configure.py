@@ -8,7 +8,7 @@ import pexpect
 import pyte
 import pytest
 
-from control import PATIENCE, control, ctl, folder_of, is_root, run
+from control import PATIENCE, control, ctl, folder_of, for_others, needs_root, run
 from routers import environment, program
 
 FILE = """\
@@ -130,13 +130,8 @@ async def test_what_cannot_be_done_says_what_to_do(tmp_path, file):
 
 async def test_who_may_not_write_hears_to_use_sudo(file, tmp_path):
     """As the user nobody; only root can become another one."""
-    if not is_root():
-        return
-    for folder in [tmp_path, *tmp_path.parents[:2]]:
-        folder.chmod(0o755)
-    public = tmp_path / "ctl"
-    public.write_bytes(ctl().read_bytes())
-    public.chmod(0o755)
+    needs_root()
+    public = for_others(tmp_path, mode=0o755)
     outcome = run([public, "configure", "--config", file, "--set", "port=8"], environment(tmp_path),
                   before=["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"])
     assert outcome.code == 77 and outcome.out == "" and "use sudo" in outcome.err and file.read_text() == FILE

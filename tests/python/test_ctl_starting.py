@@ -18,7 +18,7 @@ import pexpect
 import pytest
 
 from client import connect, until
-from control import PATIENCE, ctl, is_root, run
+from control import PATIENCE, ctl, needs_root, run
 from routers import environment, free_port, program
 from stalled import fill_until_refused, stalled_subscriber
 
@@ -138,8 +138,7 @@ async def test_a_number_without_a_lock_is_nobody(place):
 
 async def test_a_pid_file_of_another_user_has_nobody_killed(place):
     """Only root can give a file away."""
-    if not is_root():
-        return
+    needs_root()
     bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     place.pid_file.write_text(f"{bystander.pid}\n")
     os.chown(place.pid_file, 1234, 1234)
