@@ -1,8 +1,9 @@
 //! The connection to a router: a question, an answer, and what to say when there is none.
 
+use std::fs::Metadata;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,9 +13,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::failure::{DENIED, Failure, NO_ANSWER, PROTOCOL, SYSTEM};
+use super::failure::{DENIED, Failure, NO_ANSWER, PROTOCOL, SYSTEM, USAGE};
 use super::find;
-use crate::admin::messages::{self, Answer, Greeting, LONGEST_ANSWER, Request};
+use super::output::plain;
+use crate::admin::messages::{self, Answer, Code, Greeting, LONGEST_ANSWER, Request};
 
 /// How long the router may take for what it has at hand.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -75,6 +77,7 @@ impl Connection {
     /// The next answer to what was asked.
     pub fn next(&mut self) -> Result<Answer, Failure> {
         match self.hear()? {
+            Answer::Error(refused) if refused.code == Code::UnknownRequest => Err(self.unknown()),
             Answer::Error(refused) => Err(Failure::refused(refused)),
             answer => Ok(answer),
         }
@@ -84,13 +87,33 @@ impl Connection {
     pub fn not_understood(&self, why: &str) -> Failure {
         let text = format!(
             "gadugi-routerctl {} (protocol {}) does not understand the answer of the router, which is version {} \
-             (protocol {}): {why}",
+             (protocol {}): {}",
             messages::VERSION,
             messages::PROTOCOL,
-            self.router.version,
-            self.router.protocol
+            plain(&self.router.version),
+            self.router.protocol,
+            plain(why)
         );
         Failure::new(PROTOCOL, "not_understood", text)
+    }
+
+    /// One of both is older.
+    fn unknown(&self) -> Failure {
+        let Greeting { version, protocol, .. } = &self.router;
+        let number =
+            |version: &str| version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u64>>();
+        let advice = match (*protocol, number(version)) > (messages::PROTOCOL, number(messages::VERSION)) {
+            true => "take a newer gadugi-routerctl",
+            false => "restart the router to have the newer one",
+        };
+        let text = format!(
+            "the router is version {} (protocol {protocol}) and does not know this request of gadugi-routerctl {} \
+             (protocol {}); {advice}",
+            plain(version),
+            messages::VERSION,
+            messages::PROTOCOL,
+        );
+        Failure::new(PROTOCOL, "unknown_request", text)
     }
 
     fn say(&mut self, message: &impl Serialize) -> Result<(), Failure> {
@@ -134,6 +157,14 @@ fn connect(path: &Path) -> io::Result<UnixStream> {
 
 fn no_connection(path: &Path, error: &io::Error) -> Failure {
     let shown = path.display();
+    let is_other = |found: Metadata| !found.file_type().is_socket();
+    if path.metadata().is_ok_and(is_other) {
+        return Failure::new(
+            USAGE,
+            "no_socket",
+            format!("{shown} is no socket: name a router's admin socket"),
+        );
+    }
     match error.kind() {
         io::ErrorKind::NotFound => find::not_running(&format!("there is no {shown}")),
         io::ErrorKind::ConnectionRefused => find::not_running(&format!("nobody answers at {shown}")),

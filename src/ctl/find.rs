@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 
 use super::failure::{Failure, NOT_RUNNING};
-use crate::config::place::{Environment, Place, SOCKET};
+use crate::config::place::{Environment, Place, SOCKET, variable};
 use crate::config::{self, Inputs, STANDARD_FILE};
+
+/// Names the socket in the environment.
+const SOCKET_SETTING: &str = "GADUGI_ROUTER_ADMIN__SOCKET";
 
 /// The socket that is named, else the first that is there of those where a router of this user's, or the machine's,
 /// would have it.
@@ -24,6 +27,12 @@ pub(super) fn socket(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
             Err(not_running(&format!("there is no {}", shown.join(" and no "))))
         }
     }
+}
+
+/// Whether the environment says which router is meant: then no other one will do.
+pub(super) fn is_named() -> bool {
+    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    Place::choose(&environment, geteuid().as_raw()).asked || variable(&environment, SOCKET_SETTING).is_some()
 }
 
 /// What the settings say, if they can be read.
