@@ -1,6 +1,7 @@
 """gadugi-routerctl configure: by --set, and by its questions in a pseudo-terminal whose screen is read back."""
 import asyncio
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -144,6 +145,30 @@ async def test_the_running_router_s_own_file_is_meant_and_it_is_told(start):
     assert [change["key"] for change in outcome.json["reloaded"]["changed"]] == ["max_clients"]
     assert [change["key"] for change in outcome.json["reloaded"]["needs_restart"]] == ["threads"]
     assert router.config_file.read_text().startswith("# Our router.\n\nport = 0            # a free one\nmax_clients = 9\n")
+
+
+async def test_a_file_that_nobody_can_tell_is_asked_for(file, tmp_path):
+    """Not the machine's: that would be another router's."""
+    outcome = configure(tmp_path, "--set", "port=1")
+    assert outcome.code == 64 and outcome.out == "" and "--config" in outcome.err and "not running" in outcome.err
+    clean = {name: value for name, value in environment(tmp_path).items() if name != "GADUGI_ROUTER_RUNTIME_DIR"}
+    outcome = run([ctl(), "configure", "--socket", tmp_path / "s", "--set", "port=1", "--json"], clean)
+    assert outcome.code == 64 and outcome.error["code"] == "unknown_file"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(tmp_path / "admin.sock"))
+    outcome = configure(tmp_path, "--set", "port=1")
+    assert outcome.code == 64 and "nobody answers" in outcome.err and "--config" in outcome.err
+
+
+async def test_a_file_of_another_router_is_not_reloaded(start, file):
+    router = start(config=FILE, port=None)
+    outcome = await control(router, "configure", "--config", file, "--set", "max_clients=9", "--reload")
+    assert outcome.code == 64 and outcome.out == "" and file.read_text() == FILE
+    assert f"reads {router.config_file}, not {file}" in outcome.err and "nothing is written" in outcome.err
+    same = router.config_file.parent / "." / "link.toml"
+    same.symlink_to(router.config_file)
+    outcome = await control(router, "configure", "--config", same, "--set", "max_clients=9", "--reload")
+    assert outcome.code == 0 and "changed: max_clients = 7 → 9" in outcome.out
 
 
 async def test_the_questions_explain_check_and_write(start):

@@ -53,11 +53,6 @@ impl Target {
         self.is_new
     }
 
-    /// Whether it is this file.
-    pub fn is(&self, real: &Path) -> bool {
-        self.real == real
-    }
-
     /// Whether it could be written; better known before the questions than after them.
     pub fn check_permission(&self) -> Result<(), Failure> {
         let there = self.real.ancestors().skip(1).find(|folder| folder.exists()).unwrap_or(Path::new("."));
