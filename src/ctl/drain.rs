@@ -55,7 +55,11 @@ pub(super) fn last_line(ended: &Ended) -> String {
     if left == 0 {
         return "ended: everything was delivered".to_owned();
     }
-    format!("ended: {left} events were left (priority: {}), in the {}", by_priority(&ended.left), ended.kept)
+    let what = format!("ended: {left} events were left (priority: {})", by_priority(&ended.left));
+    if ended.kept.as_deref() == Some("spool") {
+        return what + ", in the spool: the router takes them in when it is started";
+    }
+    what + " and are lost: a drain.spool that is set and can be written keeps them"
 }
 
 /// The socket's file is the last thing but one that the process takes away.

@@ -229,8 +229,8 @@ pub struct Progress {
 pub struct Ended {
     /// What could not be delivered in time, by priority, 1 to 10.
     pub left: [u64; 10],
-    /// Where that is.
-    pub kept: String,
+    /// What keeps it: spool. None: nothing was left, or it is lost, for dead letters are in memory.
+    pub kept: Option<String>,
 }
 
 /// A setting in force.
