@@ -94,6 +94,14 @@ async def test_set_changes_values_and_nothing_else(file, tmp_path):
     assert again == (0, f"{file}: nothing changes\n", "")
 
 
+async def test_lines_end_as_they_did(file, tmp_path):
+    file.write_bytes(FILE.replace("\n", "\r\n").encode())
+    outcome = configure(tmp_path, "--config", file, "--set", "max_clients=8", "--set", "limits.ping_interval=90s")
+    assert outcome.code == 0 and outcome.err == ""
+    expected = FILE.replace("= 7", "= 8") + 'ping_interval = "90s"\n'
+    assert file.read_bytes() == expected.replace("\n", "\r\n").encode()
+
+
 async def test_a_dry_run_shows_the_difference_and_writes_nothing(file, tmp_path):
     outcome = configure(tmp_path, "--config", file, "--set", "host=::1", "--dry-run", "--json")
     assert outcome.json["changes"] == [{"key": "host", "old": '"localhost"', "new": '"::1"'}]
@@ -109,6 +117,8 @@ async def test_every_mistake_is_told_and_then_nothing_is_written(file, tmp_path)
     outcome = configure(tmp_path, "--config", file, "--set", "max_clients=8")
     assert outcome.code == 78 and outcome.out == "" and f"{file}:9:16: limits.publish_rate" in outcome.err
     assert f"{file}:10:1: limits.what" in outcome.err and "max_clients = 7" in file.read_text()
+    outcome = configure(tmp_path, "--config", file, "--set", "=1")
+    assert outcome.code == 64 and "key of a setting is missing" in outcome.err
     outcome = configure(tmp_path, "--config", file, "--set", "max_client=8")
     assert outcome.code == 64 and "did you mean max_clients?" in outcome.err
     file.write_text("port = \n")
@@ -135,7 +145,8 @@ async def test_who_may_not_write_hears_to_use_sudo(file, tmp_path):
     public = for_others(tmp_path, mode=0o755)
     outcome = run([public, "configure", "--config", file, "--set", "port=8"], environment(tmp_path),
                   before=["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"])
-    assert outcome.code == 77 and outcome.out == "" and "use sudo" in outcome.err and file.read_text() == FILE
+    assert outcome.code == 77 and outcome.out == "" and file.read_text() == FILE
+    assert f"no permission to write in {tmp_path}, where {file} is replaced: use sudo" in outcome.err
 
 
 async def test_the_running_router_s_own_file_is_meant_and_it_is_told(start):
@@ -225,6 +236,10 @@ async def test_ctrl_c_leaves_the_file_and_the_terminal_as_they_were(file, tmp_pa
 
 async def test_a_new_file_is_made_by_answers(tmp_path):
     file = tmp_path / "new" / "c.toml"
+    outcome = configure(tmp_path, "--config", file, "--set", "port=1")
+    assert outcome.code == 69 and outcome.out == "" and f"no directory {file.parent}" in outcome.err
+    assert not file.parent.exists()
+    file.parent.mkdir()
 
     def answered():
         terminal = Terminal(environment(tmp_path), "--config", file)
