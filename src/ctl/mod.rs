@@ -17,6 +17,7 @@ mod ending;
 mod explain;
 mod failure;
 mod find;
+mod interrupted;
 mod keeper;
 mod kick;
 mod launchd;

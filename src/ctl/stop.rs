@@ -9,9 +9,10 @@ use nix::unistd::{Pid, geteuid};
 use serde_json::json;
 
 use super::connection::Connection;
-use super::drain::last_line;
+use super::drain::{GOES_ON, last_line};
 use super::ending::{Ending, Stopped};
 use super::failure::{DENIED, Failure, NO_ANSWER, NOT_RUNNING, SYSTEM};
+use super::interrupted;
 use super::keeper::{Keeper, Meant};
 use super::launchd;
 use super::output::Output;
@@ -19,6 +20,10 @@ use super::patience::{self, PatienceArgs};
 use super::start::shown;
 use crate::admin::messages::{Answer, Ended, Request};
 use crate::holder::Holder;
+
+/// What Ctrl-C does in the middle of a restart. systemd goes on with its own.
+const NOT_ANEW: &str = "interrupted: the router goes on with its end, and is started anew only where systemd does it; \
+                        see gadugi-routerctl status";
 
 pub(super) fn run(args: &PatienceArgs, socket: Option<&Path>, out: &mut Output) -> Result<(), Failure> {
     let meant = Meant::find(patience::settings().as_ref(), socket)?;
@@ -34,6 +39,7 @@ pub(super) fn end(
     verb: &str,
     out: &mut Output,
 ) -> Result<Option<Stopped>, Failure> {
+    interrupted::say_what_goes_on(if verb == "restart" { NOT_ANEW } else { GOES_ON })?;
     // Asking whether it answers is part of the time that was given.
     let begun = Instant::now();
     let router = || args.connect(socket);

@@ -72,7 +72,7 @@ class Terminal:
 
     def group(self, down: int) -> None:
         """Chooses from the list of groups, counted from the one that it stands at."""
-        self.shows("Which settings?")
+        self.shows("Which settings? (Esc: no more)")
         self.child.send("\x1b[B" * down + "\r")
 
     def end(self) -> int:
@@ -231,6 +231,26 @@ async def test_ctrl_c_leaves_the_file_and_the_terminal_as_they_were(file, tmp_pa
         return terminal
     await asyncio.to_thread(interrupted)
     await asyncio.to_thread(interrupted, "\r")
+    assert file.read_text() == FILE
+
+
+async def test_esc_leaves_the_list_and_says_no(file, tmp_path):
+    def left() -> int:
+        terminal = Terminal(environment(tmp_path), "--config", file)
+        terminal.group(0)
+        terminal.answer("host (Enter keeps", "\r")
+        terminal.answer("port (Enter keeps", "\r")
+        terminal.answer("max_queue_size (Enter keeps", "\r")
+        terminal.answer("max_clients (Enter keeps 7", "12\r")
+        for key in ("use_multi_queue", "log_level", "threads"):
+            terminal.answer(f"{key} (Enter keeps", "\r")
+        terminal.shows("❯ [limits]")
+        terminal.child.send("\x1b")
+        terminal.shows("+max_clients = 12")
+        terminal.answer("Write ", "\x1b")
+        terminal.shows("nothing is written")
+        return terminal.end()
+    assert await asyncio.to_thread(left) == 0
     assert file.read_text() == FILE
 
 

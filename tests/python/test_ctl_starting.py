@@ -183,6 +183,15 @@ async def test_a_start_with_another_file_says_that_it_is_not_used(place):
     assert is_alive(pid)
 
 
+async def test_a_file_that_was_named_by_a_relative_path_is_told_by_a_whole_one(place):
+    """The router's directory is another one than the reader's."""
+    command = ["env", "-C", place.folder, ctl(), "start", "--config", place.file.name]
+    outcome = await asyncio.to_thread(run, command, environment(place.folder))
+    assert outcome.code == 0 and outcome.out.endswith(f") with {place.file}\n")
+    settings = {each["key"]: each for each in (await place.control("config", "show", "--json")).json["settings"]}
+    assert settings["port"]["origin"] == f"{place.file}:1:1"
+
+
 async def test_a_file_whose_name_is_no_text_is_not_mistaken_for_another(place):
     """The name as it is shown may be that of another file."""
     lossy = place.folder / "c\ufffd.toml"
@@ -265,6 +274,24 @@ async def test_on_a_terminal_the_progress_is_one_line_that_changes(place):
     terminal.close()
     assert terminal.exitstatus == 0
     peer.vanish()
+
+
+@pytest.mark.parametrize("command", ["drain", "stop"])
+async def test_ctrl_c_says_that_the_end_goes_on(place, command):
+    place.configure('[drain]\ntimeout = "60s"\n')
+    pid = place.start()
+    peer = await stalled_subscriber(place, "t")
+    await fill_until_refused(place, "t", 5)
+    watching = subprocess.Popen([ctl(), command, "--json"], env=environment(place.folder), stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while '"draining"' not in await asyncio.to_thread(watching.stdout.readline):
+        assert watching.poll() is None
+    watching.send_signal(signal.SIGINT)
+    _, err = await asyncio.to_thread(watching.communicate, timeout=PATIENCE)
+    assert watching.returncode == -signal.SIGINT and err.count("\n") == 1
+    assert err.startswith("gadugi-routerctl: interrupted: the router goes on with its end") and is_alive(pid)
+    peer.vanish()
+    await until(lambda: not is_alive(pid), "it has ended")
 
 
 async def test_a_start_of_another_is_not_disturbed_by_those_who_look(place):
