@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -87,7 +87,8 @@ pub(super) struct With(Option<Option<String>>);
 
 impl With {
     pub fn of(meant: &Meant, loaded: &Loaded) -> Self {
-        let file = || loaded.file.as_ref().map(|file| plain(&file.display().to_string()));
+        let whole = |file: &PathBuf| path::absolute(file).unwrap_or_else(|_| file.clone());
+        let file = || loaded.file.as_ref().map(|file| plain(&whole(file).display().to_string()));
         Self(matches!(meant.keeper, Keeper::Itself).then(file))
     }
 
