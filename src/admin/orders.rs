@@ -62,8 +62,8 @@ impl Phase {
 pub struct Life {
     /// What it does.
     pub doing: Phase,
-    /// What was left when the drain's time was over, by priority, and where it is.
-    pub left: Option<([u64; 10], &'static str)>,
+    /// What was left when the drain's time was over, by priority, and what keeps it beyond the end.
+    pub left: Option<([u64; 10], Option<&'static str>)>,
     /// All is done; the process ends now.
     pub over: bool,
 }

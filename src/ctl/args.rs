@@ -109,9 +109,9 @@ pub(super) enum Command {
 /// What to do with settings.
 #[derive(Subcommand, Debug)]
 pub(super) enum ConfigCommand {
-    /// Report every mistake in a file, or in the standard one
+    /// Report every mistake in a file
     Check {
-        /// The file
+        /// The file, instead of the one that the running router has read, or the standard one
         file: Option<PathBuf>,
     },
     /// Print the settings of the running router, and where each is from

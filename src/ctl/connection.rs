@@ -36,8 +36,14 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects and greets.
     pub fn open(path: PathBuf) -> Result<Self, Failure> {
-        let stream = connect(&path).map_err(|error| no_connection(&path, &error))?;
-        let limits = stream.set_read_timeout(Some(PATIENCE)).and(stream.set_write_timeout(Some(PATIENCE)));
+        Self::open_within(path, PATIENCE)
+    }
+
+    /// Connects and greets. No answer to what the router has at hand may take longer, nor longer than usual.
+    pub fn open_within(path: PathBuf, patience: Duration) -> Result<Self, Failure> {
+        let patience = patience.clamp(SHORTEST, PATIENCE);
+        let stream = connect(&path, patience).map_err(|error| no_connection(&path, &error))?;
+        let limits = stream.set_read_timeout(Some(patience)).and(stream.set_write_timeout(Some(patience)));
         limits.map_err(|error| Failure::new(SYSTEM, "system", format!("cannot set a time-out: {error}")))?;
         let router = Greeting::ours(false);
         let mut connection = Self { path, stream: BufReader::new(stream), router };
@@ -149,9 +155,9 @@ fn no_answer(path: &Path, how: &str) -> Failure {
 }
 
 /// Does not wait for a router that takes nobody in.
-fn connect(path: &Path) -> io::Result<UnixStream> {
+fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.connect_timeout(&SockAddr::unix(path)?, PATIENCE)?;
+    socket.connect_timeout(&SockAddr::unix(path)?, patience)?;
     Ok(OwnedFd::from(socket).into())
 }
 

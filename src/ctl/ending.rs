@@ -46,14 +46,16 @@ pub(super) struct Ending<'a> {
 }
 
 impl<'a> Ending<'a> {
+    /// The time counts from when it began to be asked.
     pub fn new(
         args: &PatienceArgs,
+        begun: Instant,
         router: Option<&mut Connection>,
         pid: Option<u32>,
         out: &'a mut Output,
     ) -> Result<Self, Failure> {
         let patience = args.find(router)?;
-        Ok(Self { pid, patience, deadline: Instant::now() + patience, shown: Shown::new(out), out })
+        Ok(Self { pid, patience, deadline: begun + patience, shown: Shown::new(out), out })
     }
 
     pub fn has_time(&self) -> bool {

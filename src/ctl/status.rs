@@ -21,6 +21,7 @@ pub(super) fn run(router: &mut Connection, out: &mut Output) -> Result<(), Failu
 
 fn lines(status: &Status, out: &Output) -> Vec<String> {
     let health = &status.health;
+    let file = status.config_file.as_deref().or(status.config_file_shown.as_deref());
     let mut lines = vec![
         format!("Event Router Status: {}", out.good("RUNNING", true)),
         format!("PID: {}", status.pid),
@@ -36,7 +37,7 @@ fn lines(status: &Status, out: &Output) -> Vec<String> {
         format!("Version: {}", status.version),
         format!("State: {}", status.phase),
         format!("Listeners: {}", status.listeners.join(", ")),
-        format!("Configuration: {}", status.config_file.as_deref().map_or("no file".to_owned(), plain)),
+        format!("Configuration: {}", file.map_or("no file".to_owned(), plain)),
         format!(
             "Totals: {} accepted, {} refused, {} matched, {} delivered, {} waiting for subscribers",
             status.totals.accepted,

@@ -122,6 +122,19 @@ async def test_of_a_router_that_has_ended_the_settings_tell_where_its_log_is(log
     assert outcome.code == 69 and outcome.out == "" and f"{tmp_path}/no.log" in outcome.err
 
 
+async def test_the_log_of_another_router_is_not_shown(tmp_path):
+    """A named place without a router: the standard file and place are those of others."""
+    others = tmp_path / "logs" / "router.log"
+    others.parent.mkdir()
+    others.write_text("of another router\n")
+    env = environment(tmp_path) | {"LOGS_DIRECTORY": str(others.parent)}
+    outcome = run([ctl(), "logs"], env)
+    assert outcome.code == 69 and outcome.out == "" and "no router answers" in outcome.err
+    assert "GADUGI_ROUTER_LOG__FILE" in outcome.err and outcome.err.count("\n") == 1
+    outcome = run([ctl(), "logs"], env | {"GADUGI_ROUTER_LOG__FILE": str(others)})
+    assert outcome == (0, "of another router\n", "")
+
+
 async def test_who_may_not_read_the_file_hears_to_use_sudo(logging, tmp_path):
     """As the user nobody; only root can become another one."""
     needs_root()

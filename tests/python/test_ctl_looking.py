@@ -232,6 +232,14 @@ async def test_config_check_needs_no_router(tmp_path):
     assert bad.error["mistakes"][0].startswith(f"{file}:1:8: port: ")
 
 
+async def test_config_check_without_a_file_checks_the_running_router_s(router):
+    good = await control(router, "config", "check")
+    assert good == (0, f"{router.config_file}: ok\n", "")
+    router.config_file.write_text("port = 'x'\n")
+    bad = await control(router, "config", "check")
+    assert bad.code == 78 and bad.out == "" and bad.err.startswith(f"{router.config_file}:1:8: port: ")
+
+
 async def test_wrong_usage_is_64_also_in_json(router):
     outcome = await control(router, "nonsense")
     assert outcome.code == 64 and outcome.out == "" and "nonsense" in outcome.err
