@@ -7,7 +7,7 @@ use ratatui::widgets::{Cell, Row, Table, Widget};
 
 use super::{View, right};
 use crate::admin::messages::Client;
-use crate::ctl::output::plain;
+use crate::ctl::output::{patterns, plain};
 use crate::ctl::top::columns::{bytes, count, rate, seconds};
 use crate::ctl::top::state::{Order, TopicOrder};
 
@@ -92,13 +92,13 @@ fn subscriber(client: &Client) -> [Cell<'static>; 6] {
     let id = client.id.get(..8).unwrap_or(&client.id);
     let parts = [software, id, &client.remote].into_iter().filter(|part| !part.is_empty());
     let who = parts.collect::<Vec<_>>().join(" ");
-    let subscription = client.slowest_subscription.as_ref().map_or("-".to_owned(), |slowest| {
-        let topics = if slowest.topics.is_empty() { "*".to_owned() } else { slowest.topics.join(",") };
-        if slowest.more_topics > 0 { format!("{topics},+{}", slowest.more_topics) } else { topics }
-    });
+    let subscription = client
+        .slowest_subscription
+        .as_ref()
+        .map_or("-".to_owned(), |slowest| patterns(&slowest.topics, slowest.more_topics));
     [
         Cell::from(plain(&who)),
-        Cell::from(plain(&subscription)),
+        Cell::from(subscription),
         right(count(client.waiting_events as u64)),
         right(bytes(client.waiting_bytes)),
         right(seconds(client.behind_seconds)),

@@ -21,6 +21,7 @@ fn client(name: &str, (events, bytes, seconds): (usize, usize, f64)) -> Client {
         waiting_events: events,
         waiting_bytes: bytes,
         depth: [0, 0, 0, 0, events, 0, 0, 0, 0, 0],
+        in_flight: 15,
         behind_seconds: seconds,
         slowest_subscription: Some(Slowest {
             id: "s".to_owned(),
@@ -99,11 +100,11 @@ fn all_parts_are_shown_where_there_is_room() {
         "gadugi-router 9.8.7  ws://localhost:9090  running  healthy  up 12s  clients 3  subscriptions 4",
         " in 2,000/s  5,000 since the start",
         " out 6,000/s  15,000 since the start",
-        "QUEUED 0, WAITING FOR THE SLOWEST",
+        "QUEUED 0, WAITING FOR THE SLOWEST (+45 BEING WRITTEN)",
         " 10 SYSTEM",
         "152 µs",
         "many 4b1d0000",
-        "task.*,+2",
+        "task.* +2 more",
         "4.9 KiB",
         "q quit",
     ] {
