@@ -125,6 +125,9 @@ pub struct Client {
     pub waiting_bytes: usize,
     /// Events that wait for it by priority, 1 to 10.
     pub depth: [usize; 10],
+    /// Events that are being written to it; they are of the waiting ones, but in no level any more.
+    #[serde(default)]
+    pub in_flight: usize,
     /// Seconds since the oldest of them was accepted; 0 when nothing waits.
     #[serde(default)]
     pub behind_seconds: f64,
