@@ -42,7 +42,7 @@ pub(super) const EXITS: &[(u8, &str)] = &[
     (PROTOCOL, "the router is of another version and does not understand this"),
     (DENIED, "no permission"),
     (CONFIG, "a mistake in the configuration"),
-    (INTERRUPTED, "questions were ended by Ctrl-C"),
+    (INTERRUPTED, "ended by Ctrl-C"),
 ];
 
 /// Why it was not done.

@@ -83,7 +83,7 @@ async def test_start_is_ready_and_stop_leaves_nothing(place):
         stopped = await place.control("stop")
         assert stopped.code == 0 and stopped.out == f"stopped (PID {pid}): ended: everything was delivered\n"
         # How far it was at one moment or another: it is quick.
-        assert re.search(r"^(running|draining|closing connections): 0 queued, 0 waiting .*, 1 clients$", stopped.err, re.M)
+        assert re.search(r"^(running|draining|closing connections): 0 queued, 0 waiting .*, 1 client$", stopped.err, re.M)
         assert (await client.closed())[0] == 1001
     assert not is_alive(pid) and sorted(path.name for path in place.folder.iterdir()) == ["c.toml"]
     assert await place.control("stop") == (0, "the router is not running\n", "")
