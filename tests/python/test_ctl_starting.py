@@ -189,7 +189,7 @@ async def test_a_file_that_was_named_by_a_relative_path_is_told_by_a_whole_one(p
     outcome = await asyncio.to_thread(run, command, environment(place.folder))
     assert outcome.code == 0 and outcome.out.endswith(f") with {place.file}\n")
     settings = {each["key"]: each for each in (await place.control("config", "show", "--json")).json["settings"]}
-    assert settings["port"]["origin"] == f"{place.file}:1:1"
+    assert settings["port"]["origin"] == f"{place.file}:1:8"
 
 
 async def test_a_file_whose_name_is_no_text_is_not_mistaken_for_another(place):
