@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::failure::{Failure, NO_ANSWER, NOT_RUNNING, SYSTEM, UNAVAILABLE};
-use super::output::{Output, by_priority, plain};
+use super::output::{Output, by_priority, count, plain};
 use super::wire::{self, Place};
 use crate::client::{Address, Backoff, Connection, Delivery, Error, Gap, Message, Request};
 use crate::protocol::{Pattern, Subscription};
@@ -161,8 +161,8 @@ impl<'a> Watch<'a> {
         let both: Vec<_> =
             gap.evicted.iter().zip(&gap.expired).map(|(evicted, expired)| evicted + expired).collect();
         let text = format!(
-            "missed {} events (priority: {}): this reader is too slow",
-            gap.total(),
+            "missed {} (priority: {}): this reader is too slow",
+            count(gap.total(), "event"),
             by_priority(&both)
         );
         self.out.notice("missed", text);

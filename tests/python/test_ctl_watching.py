@@ -93,7 +93,7 @@ async def test_what_was_missed_is_told(start):
         seen = 0
 
         def missed() -> int:
-            return sum(int(re.search(r"missed (\d+) events \(priority: 3:\1\)", notice)[1]) for notice in notices)
+            return sum(int(re.search(r"missed (\d+) events? \(priority: 3:\1\)", notice)[1]) for notice in notices)
         while seen + missed() < 6000:
             line = asyncio.create_task(watcher.line())
             await until(lambda: line.done() or seen + missed() >= 6000, "the rest is shown or told of")
