@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::messages::{Reloaded, Setting};
+use super::messages::{RUNNING, Reloaded, Setting};
 
 /// Something to do, and where to say how it went.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Phase {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Starting => "starting",
-            Self::Running => "running",
+            Self::Running => RUNNING,
             Self::Draining => "draining",
             Self::Closing => "closing",
         }

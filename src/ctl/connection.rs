@@ -16,7 +16,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::failure::{DENIED, Failure, NO_ANSWER, PROTOCOL, SYSTEM, USAGE};
 use super::find;
 use super::output::plain;
-use crate::admin::messages::{self, Answer, Code, Greeting, LONGEST_ANSWER, Request};
+use crate::admin::messages::{self, Answer, Code, Greeting, LONGEST_ANSWER, Request, Status};
 
 /// How long the router may take for what it has at hand.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -78,6 +78,14 @@ impl Connection {
         // Without it the shorter time is all there is. None at all would be for ever.
         drop(self.stream.get_ref().set_read_timeout(Some(patience.max(SHORTEST))));
         self.ask(request)
+    }
+
+    /// How the router is.
+    pub fn status(&mut self) -> Result<Box<Status>, Failure> {
+        match self.ask(&Request::Status)? {
+            Answer::Status(status) => Ok(status),
+            _ => Err(self.not_understood("it is no status")),
+        }
     }
 
     /// The next answer to what was asked.

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use super::connection::Connection;
 use super::failure::{Failure, NOT_RUNNING, USAGE};
 use super::find;
-use super::keeper::is_named;
 use super::output::plain;
-use crate::admin::messages::{Answer, Request};
 use crate::config::STANDARD_FILE;
 
 /// What the running router reads.
@@ -32,9 +30,7 @@ pub(super) fn running(
 
 impl Reads {
     fn ask(router: &mut Connection) -> Result<Self, Failure> {
-        let Answer::Status(status) = router.ask(&Request::Status)? else {
-            return Err(router.not_understood("it does not say how it is"));
-        };
+        let status = router.status()?;
         Ok(match (status.config_file, status.config_file_shown) {
             (Some(file), _) => Self::File(PathBuf::from(file)),
             (None, Some(shown)) => Self::Unnameable(shown),
@@ -88,7 +84,7 @@ pub(super) fn meant(
 
 /// Whether there is no router, nothing that one has left, and no place where somebody expects one.
 fn is_nobody(failure: &Failure, socket: Option<&Path>) -> bool {
-    failure.is(NOT_RUNNING) && !is_named(socket) && find::socket(None).is_err()
+    failure.is(NOT_RUNNING) && !find::is_named(socket) && find::socket(None).is_err()
 }
 
 /// Nobody says which file is meant.

@@ -17,7 +17,7 @@ use super::patience::PatienceArgs;
 use super::progress::Shown;
 use super::start::shown;
 use super::systemd;
-use crate::admin::messages::{Answer, Ended, Request};
+use crate::admin::messages::{Ended, RUNNING};
 use crate::holder::Holder;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -110,9 +110,9 @@ impl<'a> Ending<'a> {
     /// Waits until the router says that its end has begun. False: it cannot be asked, or has ended.
     fn is_ending(&self, router: &mut Connection, mut child: Option<&mut Child>) -> bool {
         while self.has_time() && child.as_mut().is_none_or(|child| matches!(child.try_wait(), Ok(None))) {
-            match router.ask(&Request::Status) {
-                Ok(Answer::Status(status)) if Some(status.pid) == self.pid || self.pid.is_none() => {
-                    if status.phase != "running" {
+            match router.status() {
+                Ok(status) if Some(status.pid) == self.pid || self.pid.is_none() => {
+                    if status.phase != RUNNING {
                         return true;
                     }
                 }

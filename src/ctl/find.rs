@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 
 use super::failure::{Failure, NOT_RUNNING};
-use crate::config::place::{Environment, Place, SOCKET, variable};
+use crate::config::place::{Environment, Place, SOCKET};
 use crate::config::{self, Inputs, STANDARD_FILE};
 
 /// Names the socket in the environment.
@@ -29,10 +29,15 @@ pub(super) fn socket(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
     }
 }
 
-/// Whether the environment says which router is meant: then no other one will do.
-pub(super) fn is_named() -> bool {
+/// Whether a place was named where the router is to be: then it is not the machine's, and no other one will do.
+pub(super) fn is_named(socket: Option<&Path>) -> bool {
     let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    Place::choose(&environment, geteuid().as_raw()).asked || variable(&environment, SOCKET_SETTING).is_some()
+    socket.is_some() || Place::choose(&environment, geteuid().as_raw()).asked
+}
+
+/// Whether the environment says where the socket is.
+pub(super) fn is_socket_set() -> bool {
+    std::env::var_os(SOCKET_SETTING).is_some_and(|path| !path.is_empty())
 }
 
 /// What the settings say, if they can be read.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 
 use super::failure::{DENIED, Failure, SYSTEM};
+use super::find;
 use super::launchd;
 use super::systemd::Unit;
 use crate::config::place::{PID_FILE, Place};
@@ -59,15 +60,9 @@ impl Meant {
                 _ => Failure::new(SYSTEM, "system", text),
             }
         })?;
-        let keeper = if is_named(socket) { Keeper::Itself } else { keeper(holder.as_ref()) };
+        let keeper = if find::is_named(socket) { Keeper::Itself } else { keeper(holder.as_ref()) };
         Ok(Self { keeper, pid_file, holder })
     }
-}
-
-/// Whether a place was named where the router is to be: then it is not the machine's.
-pub(super) fn is_named(socket: Option<&Path>) -> bool {
-    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    socket.is_some() || Place::choose(&environment, geteuid().as_raw()).asked
 }
 
 fn keeper(holder: Option<&Holder>) -> Keeper {

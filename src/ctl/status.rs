@@ -3,13 +3,10 @@
 use super::connection::Connection;
 use super::failure::Failure;
 use super::output::{Output, brief, by_priority, plain, to_the_second};
-use crate::admin::messages::{Answer, Latency, LoggedError, Quantiles, Request, Status};
+use crate::admin::messages::{Latency, LoggedError, Quantiles, Status};
 
 pub(super) fn run(router: &mut Connection, out: &mut Output) -> Result<(), Failure> {
-    let status = match router.ask(&Request::Status)? {
-        Answer::Status(status) => status,
-        _ => return Err(router.not_understood("it is no status")),
-    };
+    let status = router.status()?;
     if out.json {
         return out.document(&status);
     }

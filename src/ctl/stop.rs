@@ -18,7 +18,7 @@ use super::launchd;
 use super::output::Output;
 use super::patience::{self, PatienceArgs};
 use super::start::shown;
-use crate::admin::messages::{Answer, Ended, Request};
+use crate::admin::messages::Ended;
 use crate::holder::Holder;
 
 /// What Ctrl-C does in the middle of a restart. systemd goes on with its own.
@@ -71,11 +71,7 @@ fn by_itself(
     let pid = holder.and_then(|holder| holder.pid);
     match (router, holder) {
         (Ok(mut router), _) => {
-            let status = router.ask(&Request::Status);
-            let pid = match status {
-                Ok(Answer::Status(status)) => Some(status.pid),
-                _ => pid,
-            };
+            let pid = router.status().map_or(pid, |status| Some(status.pid));
             let mut ending = Ending::new(args, begun, Some(&mut router), pid, out)?;
             let followed = ending.follow(&mut router);
             match (followed, holder) {

@@ -11,15 +11,13 @@ use super::connection::Connection as Admin;
 use super::failure::{DENIED, Failure, NO_ANSWER, NOT_RUNNING, PROTOCOL, SYSTEM, UNAVAILABLE, USAGE};
 use super::find;
 use super::output::plain;
-use crate::admin::messages::{Answer, Request, Status};
+use crate::admin::messages::{RUNNING, Status};
 use crate::client::{Address, Connection, Error, Options};
 
 /// Names the router for clients: whoever sets it means that one, also beside another on this machine.
 const VARIABLE: &str = "GADUGI_ROUTER_URL";
 /// Where a router listens that was told nothing.
 const STANDARD: &str = "ws://localhost:9090";
-/// What a router's status says that takes clients in.
-const RUNNING: &str = "running";
 /// WebSocket's code for a message that is too long.
 const TOO_BIG: u16 = 1009;
 
@@ -51,7 +49,10 @@ impl Place {
     /// Who has no router of their own, or may not ask it, may still speak to one at the standard place. Not so when it
     /// was said which one is meant, or when that one has trouble.
     fn elsewhere(&self, failure: Failure) -> Result<Address, Failure> {
-        match (failure.is(NOT_RUNNING) || failure.is(DENIED)) && !find::is_named() {
+        match (failure.is(NOT_RUNNING) || failure.is(DENIED))
+            && !find::is_named(None)
+            && !find::is_socket_set()
+        {
             true => STANDARD.parse().map_err(failed),
             false => Err(failure),
         }
@@ -96,11 +97,7 @@ impl Place {
     }
 
     fn status(&self) -> Result<Box<Status>, Failure> {
-        let mut admin = find::socket(self.socket.clone()).and_then(Admin::open)?;
-        match admin.ask(&Request::Status)? {
-            Answer::Status(status) => Ok(status),
-            _ => Err(admin.not_understood("it is no status")),
-        }
+        find::socket(self.socket.clone()).and_then(Admin::open)?.status()
     }
 }
 

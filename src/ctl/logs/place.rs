@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
-use crate::admin::messages::{Answer, Request, Status};
+use crate::admin::messages::Status;
 use crate::config::place::{LOG_FILE, NAME, logs_directory};
 use crate::config::{self, Inputs, Loaded, Log, LogTarget, Mistakes};
 use crate::ctl::connection::Connection;
 use crate::ctl::failure::{Failure, UNAVAILABLE};
 use crate::ctl::find;
-use crate::ctl::keeper::{Keeper, Meant, is_named};
+use crate::ctl::keeper::{Keeper, Meant};
 use crate::ctl::patience::settings;
 use crate::ctl::systemd::UNIT;
 
@@ -40,7 +40,7 @@ pub(super) fn find(socket: Option<&Path>) -> Result<LogPlace, Failure> {
     if let Some(Status { pid, log: Some(log), .. }) = status {
         return told(&log, unit.is_some_and(|unit| unit.pid == Some(pid)));
     }
-    if is_named(socket) {
+    if find::is_named(socket) {
         return of_a_named_place(config::load(&Inputs { environment: environment(), ..Inputs::default() }));
     }
     by_settings(&config.unwrap_or_default().log, unit.is_some())
@@ -68,10 +68,7 @@ fn environment() -> Vec<(OsString, OsString)> {
 
 fn running(socket: Option<&Path>) -> Option<Status> {
     let mut router = find::socket(socket.map(Path::to_owned)).and_then(Connection::open).ok()?;
-    match router.ask(&Request::Status) {
-        Ok(Answer::Status(status)) => Some(*status),
-        _ => None,
-    }
+    router.status().ok().map(|status| *status)
 }
 
 /// What a running router says.

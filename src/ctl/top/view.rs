@@ -13,7 +13,7 @@ use ratatui::widgets::{Cell, Clear, Paragraph, Sparkline, Widget};
 use super::columns::{count, rate};
 use super::state::{State, Trend};
 use super::watch::Seen;
-use crate::admin::messages::Top;
+use crate::admin::messages::{RUNNING, Top};
 use crate::ctl::output::{duration, plain};
 
 use head::Item;
@@ -104,7 +104,7 @@ impl View<'_> {
     }
 
     fn identity(&self, Seen { version, url, top }: &Seen) -> Vec<Item<'_>> {
-        let (is_running, is_well) = (top.phase == "running", top.health == "healthy");
+        let (is_running, is_well) = (top.phase == RUNNING, top.health == "healthy");
         vec![
             Item::of(9, vec![Span::styled(format!("gadugi-router {}", plain(version)), self.bold())]),
             Item::of(4, vec![Span::raw(plain(url))]),
