@@ -122,6 +122,13 @@ impl Builder {
         self
     }
 
+    /// The socket's receive buffer in bytes: what is in it has passed the router, and cannot be overtaken by what is more
+    /// urgent. 16 KiB; more is for throughput.
+    pub fn receive_buffer(mut self, bytes: u32) -> Self {
+        self.settings.options.receive_buffer = Some(bytes);
+        self
+    }
+
     /// How many events may wait here in the end: more than [`prefetch`](Self::prefetch) only while answers are awaited,
     /// which are behind them. Beyond it the least urgent are shed, and [`Client::notices`] tells of it. 10,000.
     pub fn max_local_events(mut self, events: usize) -> Self {

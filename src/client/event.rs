@@ -7,7 +7,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::Error;
-use crate::protocol::{EventType, Priority};
+use crate::protocol::{EventType, Priority, Time};
 
 /// An event that was delivered, with all fourteen fields. What a lean delivery leaves out is filled in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -101,6 +101,10 @@ pub struct NewEvent {
     /// What is told about it: some of the fields of [`Metadata`]. One that is null stays null.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// When it happened; none = when the router gets it. A [`Client`](super::Client) says when it was published, however
+    /// long it waits then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<Time>,
 }
 
 impl NewEvent {
@@ -115,6 +119,7 @@ impl NewEvent {
             target: None,
             payload: None,
             metadata: Map::new(),
+            timestamp: None,
         }
     }
 

@@ -37,6 +37,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// For the router's welcome, and for its hello.
     pub welcome_timeout: Duration,
+    /// The socket's receive buffer in bytes; none = the system's. What is in it cannot be overtaken by what is more urgent.
+    pub receive_buffer: Option<u32>,
     /// The longest message that is taken.
     pub max_message_size: usize,
     /// Silence after which the router is pinged.
@@ -54,6 +56,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(5),
             // As the protocol says.
             welcome_timeout: Duration::from_secs(5),
+            receive_buffer: None,
             // A router takes 10 MB unless it is told otherwise; an event grows a little on its way.
             max_message_size: 64 << 20,
             ping_after: Duration::from_secs(20),

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
 
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Error, NewEvent, Published};
-use crate::protocol::{Priority, PublishOptions};
+use crate::protocol::{Priority, PublishOptions, Time};
 
 /// What became of an event; dropping it changes nothing about that.
 #[derive(Debug)]
@@ -64,6 +65,7 @@ impl Outgoing {
         source: Option<&str>,
     ) -> Result<(Self, Pending), Error> {
         let event_id: Arc<str> = event.id.get_or_insert_with(|| Uuid::new_v4().to_string()).as_str().into();
+        event.timestamp.get_or_insert_with(now);
         if event.source.is_none() {
             event.source = source.map(str::to_owned);
         }
@@ -74,7 +76,7 @@ impl Outgoing {
             priority: event.priority,
             options,
             is_modest: false,
-            deadline: options.ttl_ms.map(|ttl| Instant::now() + std::time::Duration::from_millis(ttl)),
+            deadline: options.ttl_ms.map(|ttl| Instant::now() + Duration::from_millis(ttl)),
             is_detached: false,
             room: None,
             answer: sender,
@@ -104,4 +106,9 @@ impl Outgoing {
     pub fn name(&self) -> String {
         self.event_id.as_ref().to_owned()
     }
+}
+
+fn now() -> Time {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Time::from_micros(since_epoch.as_micros() as i64)
 }

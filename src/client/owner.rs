@@ -126,7 +126,7 @@ impl Owner {
 
     /// How long to wait before the next attempt; none if there is to be no other.
     fn wait_after(&mut self, error: &Error) -> Option<Duration> {
-        if matches!(error, Error::Unauthorized { .. }) {
+        if matches!(error, Error::Unauthorized { .. } | Error::Refused { status: 401 | 403, .. }) {
             // It would be told the same again.
             return None;
         }

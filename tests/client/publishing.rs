@@ -19,7 +19,7 @@ async fn of_more_than_can_wait_the_oldest_of_the_lowest_priority_go_and_each_is_
     let mut events = client.subscribe(Subscription::new(["n.*"])).await.unwrap();
     // Every twentieth is urgent: 500 of 10,000.
     let event = |number: usize| {
-        let priority = if number % 20 == 0 { Priority::HIGH } else { Priority::LOW };
+        let priority = if number.is_multiple_of(20) { Priority::HIGH } else { Priority::LOW };
         NewEvent::new(format!("n.{number}")).priority(priority)
     };
     let pending: Vec<_> = (0..10_000).map(|number| client.enqueue(event(number)).unwrap()).collect();
@@ -32,10 +32,14 @@ async fn of_more_than_can_wait_the_oldest_of_the_lowest_priority_go_and_each_is_
             Err(other) => panic!("{number}: {other}"),
         }
     }
-    let (urgent, others): (Vec<usize>, Vec<usize>) = published.iter().partition(|&&number| number % 20 == 0);
+    let (urgent, others): (Vec<usize>, Vec<usize>) =
+        published.iter().partition(|number| number.is_multiple_of(20));
     assert_eq!((urgent.len(), others.len()), (500, 500));
     // The others are the newest.
-    assert_eq!(*others.first().unwrap(), (0..10_000).filter(|number| number % 20 != 0).nth(9_000).unwrap());
+    assert_eq!(
+        *others.first().unwrap(),
+        (0..10_000).filter(|number| !number.is_multiple_of(20)).nth(9_000).unwrap()
+    );
     let mut came = BTreeSet::new();
     for _ in 0..1_000 {
         came.insert(topic(&mut events).await.strip_prefix("n.").unwrap().parse().unwrap());

@@ -84,8 +84,10 @@ impl Connection {
 }
 
 async fn handshake(address: &Address, options: &Options) -> Result<WebSocketStream<Box<dyn Stream>>, Error> {
-    let stream =
-        address.connect().await.map_err(|source| Error::Connect { address: address.clone(), source })?;
+    let stream = address
+        .connect(options.receive_buffer)
+        .await
+        .map_err(|source| Error::Connect { address: address.clone(), source })?;
     let config = WebSocketConfig::default()
         .max_message_size(Some(options.max_message_size))
         .max_frame_size(Some(options.max_message_size));
