@@ -3,14 +3,14 @@
 //!     cargo run --release --example throughput -- ws://localhost:9090 [EVENTS]
 //!
 //! Both sides write and read the same messages on one thread; `bare` makes of them what a program at least needs, an
-//! event of each delivery and a number of each answer. Give the router and this program a core each.
+//! event of each delivery and a number of each answer. What is received is published by a second client, on both sides. Give the router and this program a core each.
 
 use std::error::Error;
 use std::time::Instant;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt, StreamExt};
-use gadugi_router::client::{Client, Event, NewEvent, Subscription};
+use gadugi_router::client::{Client, Event, Events, NewEvent, Subscription};
 use serde::Deserialize;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -21,6 +21,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Events that are under way without an answer, on both sides.
 const UNANSWERED: usize = 256;
+/// Events that are published before all of them must have come: the router has room for so many.
+const ROUND: usize = 16 * UNANSWERED;
 
 #[derive(Deserialize)]
 struct Heard {
@@ -48,7 +50,7 @@ async fn publish_bare(url: &str, events: usize) -> Result<()> {
     let (mut sent, mut answered) = (0, 0);
     while answered < events {
         while sent < events && sent - answered < UNANSWERED {
-            let event = event("bench.bare.publish")?;
+            let event = event("bench.nobody")?;
             socket.feed(Message::text(json!({"type": "publish", "event": event}).to_string())).await?;
             sent += 1;
         }
@@ -64,7 +66,7 @@ async fn publish_client(client: &Client, events: usize) -> Result<()> {
     let (mut waiting, mut sent) = (FuturesUnordered::new(), 0);
     while sent < events || !waiting.is_empty() {
         while sent < events && waiting.len() < UNANSWERED {
-            waiting.push(client.publish(event("bench.client.publish")?));
+            waiting.push(client.publish(event("bench.nobody")?));
             sent += 1;
         }
         waiting.next().await.ok_or("nothing waits")??;
@@ -72,37 +74,34 @@ async fn publish_client(client: &Client, events: usize) -> Result<()> {
     Ok(())
 }
 
-async fn receive_bare(url: &str, feeder: &Client, events: usize) -> Result<()> {
+/// A socket that subscribes to a topic.
+async fn subscribed_bare(url: &str, topic: &str) -> Result<Socket> {
     let mut socket = bare_socket(url).await?;
-    let topics = json!({"topics": ["bench.bare.receive"]});
-    socket.send(Message::text(json!({"type": "subscribe", "subscription": topics}).to_string())).await?;
+    let subscribe = json!({"type": "subscribe", "subscription": {"topics": [topic]}});
+    socket.send(Message::text(subscribe.to_string())).await?;
     socket.next().await.ok_or("no answer")??;
-    let receive = async {
-        for _ in 0..events {
-            let message = socket.next().await.ok_or("it ended")??;
-            let delivered: Delivered = serde_json::from_str(message.to_text()?)?;
-            assert_eq!(delivered.event.topic, "bench.bare.receive");
-        }
-        Ok(())
-    };
-    tokio::try_join!(feed(feeder, "bench.bare.receive", events), receive).map(drop)
+    Ok(socket)
 }
 
-async fn receive_client(client: &Client, feeder: &Client, events: usize) -> Result<()> {
-    let mut stream = client.subscribe(Subscription::new(["bench.client.receive"])).await?;
-    let receive = async {
-        for _ in 0..events {
-            let event = stream.recv().await.ok_or("it ended")?;
-            assert_eq!(event.topic, "bench.client.receive");
-        }
-        Ok(())
-    };
-    tokio::try_join!(feed(feeder, "bench.client.receive", events), receive).map(drop)
+async fn receive_bare(socket: &mut Socket) -> Result<()> {
+    for _ in 0..ROUND {
+        let message = socket.next().await.ok_or("it ended")??;
+        let delivered: Delivered = serde_json::from_str(message.to_text()?)?;
+        assert_eq!(delivered.event.topic, "bench.bare");
+    }
+    Ok(())
 }
 
-/// The same for both: a second client, in batches that outboxes have room for.
-async fn feed(feeder: &Client, topic: &str, events: usize) -> Result<()> {
-    for _ in 0..events.div_ceil(UNANSWERED) {
+async fn receive_client(stream: &mut Events) -> Result<()> {
+    for _ in 0..ROUND {
+        assert_eq!(stream.recv().await.ok_or("it ended")?.topic, "bench.client");
+    }
+    Ok(())
+}
+
+/// The same for both: a second client, which publishes a round of events.
+async fn feed(feeder: &Client, topic: &str) -> Result<()> {
+    for _ in 0..ROUND / UNANSWERED {
         let batch: Vec<_> = (0..UNANSWERED).map(|_| event(topic)).collect::<Result<_>>()?;
         for result in feeder.publish_batch(batch).await {
             result?;
@@ -128,11 +127,18 @@ async fn main() -> Result<()> {
     let begun = Instant::now();
     publish_client(&client, events).await?;
     tell("publish, client", events, begun);
+    let rounds = events.div_ceil(ROUND);
+    let mut socket = subscribed_bare(&url, "bench.bare").await?;
     let begun = Instant::now();
-    receive_bare(&url, &feeder, events).await?;
-    tell("receive, bare", events, begun);
+    for _ in 0..rounds {
+        tokio::try_join!(feed(&feeder, "bench.bare"), receive_bare(&mut socket))?;
+    }
+    tell("publish and receive, bare", rounds * ROUND, begun);
+    let mut stream = client.subscribe(Subscription::new(["bench.client"])).await?;
     let begun = Instant::now();
-    receive_client(&client, &feeder, events).await?;
-    tell("receive, client", events, begun);
+    for _ in 0..rounds {
+        tokio::try_join!(feed(&feeder, "bench.client"), receive_client(&mut stream))?;
+    }
+    tell("publish and receive, client", rounds * ROUND, begun);
     Ok(())
 }

@@ -1,31 +1,25 @@
 //! A client, as its users see it.
 
+mod handle;
 mod requests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, broadcast, mpsc, oneshot, watch};
-use tokio::task::AbortHandle;
+use tokio::sync::{broadcast, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use super::builder::Builder;
-use super::inbox::{Inbox, Intake};
+use super::inbox::Inbox;
 use super::outgoing::{Outgoing, Pending};
-use super::owner::{Ask, Owner};
-use super::publisher::Publisher;
-use super::queue::Queue;
-use super::replies::Replies;
+use super::owner::Ask;
 use super::settings::Settings;
 use super::stream::Events;
-use super::table::{Table, Taker};
-use super::{Address, Backoff, Error, NewEvent, Notice, Published, State, Subscription};
+use super::table::Taker;
+use super::{Address, Error, NewEvent, Notice, Published, State, Subscription};
 use crate::protocol::{Health, PublishOptions};
+pub(super) use handle::Handle;
 
-/// Questions that wait for the task; who has more waits.
-const ASKS: usize = 64;
-/// Notices that are kept for whoever looks at them late.
-const NOTICES: usize = 1_024;
 /// What the last words on the wire may take beyond the time for closing.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -50,27 +44,6 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Handle>);
 
-/// What all clones share. The task ends with it.
-#[derive(Debug)]
-pub(super) struct Handle {
-    asks: mpsc::Sender<Ask>,
-    queue: Arc<Queue>,
-    intake: Arc<Intake>,
-    replies: Arc<Replies>,
-    takes_replies: OnceCell<()>,
-    states: watch::Receiver<State>,
-    notices: broadcast::Sender<Notice>,
-    source: Option<String>,
-    answer_timeout: Duration,
-    task: AbortHandle,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 impl Client {
     /// A client of the router at `ws://HOST:PORT` or `unix:/PATH`.
     pub fn builder(url: impl Into<String>) -> Builder {
@@ -79,57 +52,12 @@ impl Client {
 
     pub(super) async fn connect(address: Address, settings: Settings) -> Result<Self, Error> {
         let (first, connected) = oneshot::channel();
-        let client = Self::begin(address, settings, Some(first));
+        let client = Self(Handle::begin(address, settings, Some(first)));
         connected.await.unwrap_or(Err(Error::Ended)).map(|()| client)
     }
 
     pub(super) fn start(address: Address, settings: Settings) -> Self {
-        Self::begin(address, settings, None)
-    }
-
-    fn begin(
-        address: Address,
-        settings: Settings,
-        first: Option<oneshot::Sender<Result<(), Error>>>,
-    ) -> Self {
-        let (notices, _) = broadcast::channel(NOTICES);
-        let (states, state) = watch::channel(State::Connecting);
-        let (sender, asks) = mpsc::channel(ASKS);
-        let queue = Arc::new(Queue::new(&settings, notices.clone()));
-        let (intake, replies) = (Arc::new(Intake::new(settings.prefetch)), Arc::new(Replies::new()));
-        let (source, answer_timeout) = (settings.source.clone(), settings.answer_timeout);
-        let owner = Owner {
-            address,
-            asks,
-            states,
-            notices: notices.clone(),
-            intake: Arc::clone(&intake),
-            replies: Arc::clone(&replies),
-            publisher: Publisher::new(Arc::clone(&queue), settings.in_flight),
-            table: Table::new(settings.dedupe),
-            backoff: Backoff::new(settings.first_wait, settings.longest_wait),
-            settings,
-            first,
-            failures: 0,
-            come_back_after: None,
-            closing: None,
-        };
-        let task = tokio::spawn(owner.run()).abort_handle();
-        let asks = sender;
-        let takes_replies = OnceCell::new();
-        let states = state;
-        Self(Arc::new(Handle {
-            asks,
-            queue,
-            intake,
-            replies,
-            takes_replies,
-            states,
-            notices,
-            source,
-            answer_timeout,
-            task,
-        }))
+        Self(Handle::begin(address, settings, None))
     }
 
     /// Publishes an event, and waits until the router has answered, however long there is no connection. Ok means that
@@ -244,20 +172,6 @@ impl Client {
         };
         if timeout(within + LAST_WORDS, close).await.is_err() {
             self.0.task.abort();
-        }
-    }
-}
-
-impl Handle {
-    /// Asks the task, and waits for the answer.
-    async fn ask<T>(&self, ask: Ask, answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
-        let asked = async {
-            self.asks.send(ask).await.map_err(|_| Error::Ended)?;
-            answer.await.unwrap_or(Err(Error::Ended))
-        };
-        match timeout(self.answer_timeout, asked).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Error::Late(self.answer_timeout)),
         }
     }
 }

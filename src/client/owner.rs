@@ -2,6 +2,7 @@
 
 mod serving;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use super::settings::Settings;
 use super::table::{Table, Taker};
 use super::{Address, Backoff, Connection, Error, Notice, State};
 use crate::protocol::Subscription;
+use crate::protocol::reply::Counts;
 
 /// A connection that held so long counts as a success: what ends it afterwards is a new trouble, not the old one.
 const STABLE_AFTER: Duration = Duration::from_secs(5);
@@ -60,6 +62,8 @@ pub(super) struct Owner {
     pub failures: u32,
     /// When the router wants to see this client again.
     pub come_back_after: Option<Duration>,
+    /// What this client shed by itself, and has not told.
+    pub shed: HashMap<Uuid, Counts>,
     pub closing: Option<Closing>,
 }
 
@@ -166,8 +170,18 @@ impl Owner {
                         return None;
                     }
                 },
-                () = self.intake.changed.notified() => drop(self.table.sweep()),
+                () = self.intake.changed.notified() => {
+                    self.table.sweep();
+                    self.tell_shed();
+                }
             }
+        }
+    }
+
+    /// There is room again: says what was shed before.
+    fn tell_shed(&mut self) {
+        for (subscription, evicted) in std::mem::take(&mut self.shed) {
+            self.notice(Notice::Gap { subscription, evicted, expired: Counts::default(), local: true });
         }
     }
 

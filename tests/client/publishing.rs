@@ -38,7 +38,7 @@ async fn of_more_than_can_wait_the_oldest_of_the_lowest_priority_go_and_each_is_
     // The others are the newest.
     assert_eq!(
         *others.first().unwrap(),
-        (0..10_000).filter(|number| !number.is_multiple_of(20)).nth(9_000).unwrap()
+        (0..10_000_usize).filter(|number| !number.is_multiple_of(20)).nth(9_000).unwrap()
     );
     let mut came = BTreeSet::new();
     for _ in 0..1_000 {

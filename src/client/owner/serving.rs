@@ -8,8 +8,6 @@ use super::super::message::{Draining, Gap, Refusal, Subscribed};
 use super::super::session::Session;
 use super::super::{Error, Message, Notice, State};
 use super::{Ask, Closing, Owner, until};
-use crate::protocol::Priority;
-use crate::protocol::reply::Counts;
 
 /// What happened next.
 enum Turn {
@@ -45,6 +43,7 @@ impl Owner {
                 Turn::Asked(None) | Turn::Over => return Ok(()),
                 Turn::Filled => {}
                 Turn::Changed => {
+                    self.tell_shed();
                     for name in self.table.sweep() {
                         session.unsubscribe(name).await?;
                     }
@@ -190,11 +189,8 @@ impl Owner {
     fn shed(&mut self) {
         while self.intake.waiting() > self.settings.local_events {
             let Some(inbox) = self.table.least_urgent() else { return };
-            let (subscription, priority): (_, Option<Priority>) = (inbox.id, inbox.shed());
-            let Some(priority) = priority else { return };
-            let mut evicted = Counts::default();
-            evicted[priority.index()] = 1;
-            self.notice(Notice::Gap { subscription, evicted, expired: Counts::default(), local: true });
+            let Some(priority) = inbox.shed() else { return };
+            self.shed.entry(inbox.id).or_default()[priority.index()] += 1;
         }
     }
 }
