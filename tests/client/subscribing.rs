@@ -130,6 +130,7 @@ async fn beyond_its_own_bound_the_least_urgent_are_shed_and_told() {
     // Its answers are behind its own events.
     let results = client.publish_batch((0..200).map(|number| NewEvent::new(format!("n{number}")))).await;
     assert!(results.iter().all(Result::is_ok));
+    client.health().await.unwrap();
     let mut came = 0;
     soon(async {
         while came + shed < 200 {
