@@ -1,5 +1,8 @@
 //! Connections to a router, for programs in Rust: the wire's other end.
 //!
+//! A [`Client`] looks after its connection by itself: it comes back, subscribes again, and keeps what is published
+//! meanwhile. One task owns the connection (`owner`); handles reach it through a queue of events and a bounded channel.
+//!
 //! A [`Connection`] is one connection to one router: it greets, asks, and hands out what comes as typed messages. It
 //! does not come back by itself; [`Backoff`] says how long to wait before the next one is tried.
 //!
