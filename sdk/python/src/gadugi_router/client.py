@@ -82,7 +82,7 @@ class EventRouterClient(Publishing, Subscribing):
         prefetch: int = 32,
         max_local_events: int = 10_000,
         handler_concurrency: int = 1,
-        receive_buffer: int = 32 * 1024,
+        receive_buffer: int = 16 * 1024,
         max_message_size: int = 10_000_000,
         dedupe: int = 1024,
     ) -> None:

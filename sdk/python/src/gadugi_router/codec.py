@@ -47,7 +47,7 @@ def event_fields(
     fields: dict[str, Any] = {"id": event_id or str(uuid.uuid4()), "topic": topic, "timestamp": time}
     if type is not None:
         fields["type"] = type.value if isinstance(type, EventType) else type
-    if priority != 5:
+    if check_priority(priority) != 5:
         fields["priority"] = int(priority)
     if source is not None:
         fields["source"] = source

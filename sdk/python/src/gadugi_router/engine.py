@@ -9,7 +9,7 @@ from typing import Any
 
 from .buffer import Outgoing
 from .callbacks import Callbacks, Function
-from .codec import check_priority, decode_event, to_bytes
+from .codec import decode_event, to_bytes
 from .connection import Link
 from .deliveries import Deliveries
 from .errors import (
@@ -45,18 +45,19 @@ class Engine:
         self.publisher = Publisher(settings, self._wake, self._publish_failed)
         self.link = Link(settings, self, self.publisher, self._restore, self._state_changed)
         self.received = 0
+        # Requests whose reply is still to be read.
+        self.replies_awaited = 0
 
     # Publishing.
 
     def outgoing(self, fields: dict[str, Any], ttl: float | None, receipt: str | None) -> Outgoing:
         """An event that is ready to be sent. Raises InvalidEvent."""
-        fields_priority = check_priority(fields.get("priority", 5))
         data = to_bytes(fields)
         if len(data) > self.settings.max_message_size:
             raise InvalidEvent(f"{len(data)} bytes are more than max_message_size", "too_large")
         ttl_ms = None if ttl is None else max(0, round(ttl * 1000))
         future: asyncio.Future[PublishResult] = asyncio.get_running_loop().create_future()
-        return Outgoing(fields["id"], data, fields_priority, future, ttl_ms, receipt)
+        return Outgoing(fields["id"], data, fields.get("priority", 5), future, ttl_ms, receipt)
 
     async def publish(self, entry: Outgoing, timeout: float | None) -> PublishResult:
         """From the buffer to the answer."""
@@ -205,13 +206,18 @@ class Engine:
     def may_read(self) -> Awaitable[Any] | None:
         """None to go on reading."""
         session = self.link.session
-        if not self.deliveries.is_full() or session is None or session.awaits_answers:
+        if not self.deliveries.is_full() or session is None or session.awaits_answers or self.replies_awaited:
             return None
         return self.deliveries.nudged()
 
     def nudge(self) -> None:
-        """An answer is awaited now, which is behind what is not read."""
+        """An answer or a reply is awaited now, which is behind what is not read."""
         self.deliveries.nudge()
+
+    def expect_reply(self, by: int) -> None:
+        """A request begins to wait (1), or has ended (-1)."""
+        self.replies_awaited += by
+        self.nudge()
 
     def _wake(self) -> None:
         if self.link.session is not None:

@@ -126,6 +126,7 @@ class Publishing:
         )
 
     def _event_fields(self, event: Event) -> dict[str, Any]:
+        codec.check_priority(event.priority)
         fields = event.to_dict()
         if not event.source:
             fields.pop("source")

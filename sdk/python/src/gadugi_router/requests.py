@@ -25,8 +25,11 @@ class Host(Protocol):
     def supports(self, feature: str) -> bool:
         """Whether the router has it."""
 
-    def add_subscription(self, subscription: Subscription) -> Any:
+    def add_subscription(self, subscription: Subscription) -> None:
         """Subscribes, now and after each reconnection."""
+
+    def expect_reply(self, by: int) -> None:
+        """A request begins to wait (1), or has ended (-1)."""
 
     async def publish(
         self,
@@ -59,6 +62,7 @@ class Requests:
         correlation_id = str(uuid.uuid4())
         reply: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         self._waiting[correlation_id] = reply
+        self._host.expect_reply(1)
         metadata = EventMetadata(correlation_id=correlation_id, headers={REPLY_TO: self._topic})
         try:
             event = await asyncio.wait_for(self._exchange(topic, payload, timeout, priority, metadata, reply), timeout)
@@ -66,6 +70,7 @@ class Requests:
             raise RequestTimeout(f"no reply to {topic} within {timeout:g} s") from None
         finally:
             del self._waiting[correlation_id]
+            self._host.expect_reply(-1)
         if event.metadata.headers.get(STATUS) == FAILED:
             text = event.payload.get("error") if isinstance(event.payload, dict) else None
             raise RequestFailed(str(text or "the responder failed"))

@@ -190,6 +190,10 @@ class Subscribing:
         """For this package's own parts."""
         self._engine.add_in_background(subscription)
 
+    def expect_reply(self, by: int) -> None:
+        """For this package's own parts."""
+        self._engine.expect_reply(by)
+
     def _new(
         self, spec: dict[str, Any], function: Callable[[Event], Any] | None, concurrency: int | None
     ) -> Subscription:
