@@ -15,7 +15,8 @@ import json
 import statistics
 import time
 import uuid
-from typing import Awaitable, Callable
+from collections.abc import Awaitable
+from typing import Callable
 
 import websockets
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "tests" / "python"))
+sys.path[:0] = [str(ROOT / "tests" / "python"), str(ROOT / "sdk" / "python" / "src")]
 
 from coroutines import pytest_configure, pytest_pyfunc_call  # noqa: E402, F401
 from part1 import Part1Router  # noqa: E402

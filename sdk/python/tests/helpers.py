@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 from gadugi_router import EventRouterClient
 
+PACKAGE = Path(__file__).resolve().parents[1]
 PATIENCE = 30.0
+
+
+def python(*arguments, **options) -> subprocess.CompletedProcess[str]:
+    """Runs a program that uses the SDK as it is here."""
+    command = [sys.executable, *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE / "src")}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False, **options)
 
 
 async def until(condition, what: str, patience: float = PATIENCE):

@@ -13,12 +13,25 @@ from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
 EVENT = {
-    "type": "custom", "priority": 5, "target": None, "payload": {}, "version": "1.0", "delivery_status": "pending",
-    "delivery_attempts": 0, "last_delivery_attempt": None, "delivery_error": None,
+    "type": "custom",
+    "priority": 5,
+    "target": None,
+    "payload": {},
+    "version": "1.0",
+    "delivery_status": "pending",
+    "delivery_attempts": 0,
+    "last_delivery_attempt": None,
+    "delivery_error": None,
 }
 METADATA = {
-    "correlation_id": None, "causation_id": None, "user_id": None, "session_id": None, "trace_id": None,
-    "span_id": None, "tags": {}, "headers": {},
+    "correlation_id": None,
+    "causation_id": None,
+    "user_id": None,
+    "session_id": None,
+    "trace_id": None,
+    "span_id": None,
+    "tags": {},
+    "headers": {},
 }
 
 
@@ -108,8 +121,14 @@ class Part1Router:
             return
         assert set(message) == {"type", "event"}, "nothing that this router does not know"
         metadata = {**METADATA, "created_at": time_now(), **given.get("metadata", {})}
-        event = {**EVENT, "id": str(uuid.uuid4()), "source": client_id, "timestamp": time_now(), **given,
-                 "metadata": metadata}
+        event = {
+            **EVENT,
+            "id": str(uuid.uuid4()),
+            "source": client_id,
+            "timestamp": time_now(),
+            **given,
+            "metadata": metadata,
+        }
         await self._send(socket, {"type": "published", "event_id": event["id"], "status": "queued"})
         for name, (subscriber, spec) in list(self.subscriptions.items()):
             wanted = not spec["topics"] or any(matches(pattern, event["topic"]) for pattern in spec["topics"])

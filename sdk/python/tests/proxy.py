@@ -6,10 +6,13 @@ import asyncio
 
 
 class Proxy:
-    """`stall()`: nothing passes any more, and nobody is told. `heal()`: new connections pass again."""
+    """`stall()`: nothing passes any more, and nobody is told. `heal()`: new connections pass again.
+
+    `target` is the router's port; it may change, and nobody need listen there.
+    """
 
     def __init__(self, port: int):
-        self._target = port
+        self.target = port
         self._flows = asyncio.Event()
         self._flows.set()
         self._writers: list[asyncio.StreamWriter] = []
@@ -49,7 +52,7 @@ class Proxy:
     async def _accept(self, reader, writer):
         self.connections += 1
         try:
-            out_reader, out_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            out_reader, out_writer = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
             writer.transport.abort()
             return

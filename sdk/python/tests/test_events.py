@@ -21,9 +21,17 @@ def test_a_lean_event_is_filled_in():
 
 def test_there_and_back_again():
     event = Event(
-        topic="t", type=EventType.TASK_FAILED, priority=EventPriority.SYSTEM, source="s", target="x",
-        payload={"a": [1, None]}, metadata=EventMetadata(user_id="u", tags={"k": "v"}), version="2",
-        delivery_status=DeliveryStatus.RETRYING, delivery_attempts=3, delivery_error="e",
+        topic="t",
+        type=EventType.TASK_FAILED,
+        priority=EventPriority.SYSTEM,
+        source="s",
+        target="x",
+        payload={"a": [1, None]},
+        metadata=EventMetadata(user_id="u", tags={"k": "v"}),
+        version="2",
+        delivery_status=DeliveryStatus.RETRYING,
+        delivery_attempts=3,
+        delivery_error="e",
         last_delivery_attempt=datetime(2026, 1, 1, tzinfo=timezone.utc),
     )
     assert Event.from_json(event.to_json()) == event
@@ -41,10 +49,16 @@ def test_two_events_do_not_share_their_defaults():
     assert second.payload == {} and second.metadata.tags == {}
 
 
-@pytest.mark.parametrize("text", [
-    "2026-01-31T12:00:00.5Z", "2026-01-31T12:00:00.500+00:00", "2026-01-31T12:00:00.500000000Z",
-    "2026-01-31T13:00:00.5+0100", "2026-01-31T12:00:00,5Z",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-31T12:00:00.5Z",
+        "2026-01-31T12:00:00.500+00:00",
+        "2026-01-31T12:00:00.500000000Z",
+        "2026-01-31T13:00:00.5+0100",
+        "2026-01-31T12:00:00,5Z",
+    ],
+)
 def test_every_form_of_a_time_is_read(text):
     assert parse_time(text) == datetime(2026, 1, 31, 12, 0, 0, 500_000, tzinfo=timezone.utc)
 
@@ -60,9 +74,20 @@ def test_what_is_no_time(text):
         parse_time(text)
 
 
-@pytest.mark.parametrize("pattern, topic, fits", [
-    ("*", "a.b.c", True), ("a.*", "a.b", True), ("a.*", "a.b.c", False), ("*.b", "a.b", True), ("a.b*", "a.bc", False),
-    ("a.**", "a.b", True), ("a.**", "a.b.c", True), ("a.**", "a", False), ("**", "a", True), ("a.*.**", "a.b", False),
-])
+@pytest.mark.parametrize(
+    "pattern, topic, fits",
+    [
+        ("*", "a.b.c", True),
+        ("a.*", "a.b", True),
+        ("a.*", "a.b.c", False),
+        ("*.b", "a.b", True),
+        ("a.b*", "a.bc", False),
+        ("a.**", "a.b", True),
+        ("a.**", "a.b.c", True),
+        ("a.**", "a", False),
+        ("**", "a", True),
+        ("a.*.**", "a.b", False),
+    ],
+)
 def test_patterns(pattern, topic, fits):
     assert matches(pattern, topic) is Event(topic=topic).matches_topic(pattern) is fits

@@ -1,11 +1,10 @@
 """What programs for the old client do, unchanged but for the import."""
 
 import asyncio
-import subprocess
-import sys
+
+from helpers import python, until
 
 from gadugi_router import ConnectionState, Event, EventPriority, EventRouterClient, EventType
-from helpers import until
 
 OLD_PROGRAM = """
 import asyncio
@@ -26,24 +25,38 @@ asyncio.run(example())
 
 
 async def test_the_program_from_the_old_documentation_prints_its_event(router):
-    program = [sys.executable, "-c", OLD_PROGRAM.format(url=router.url)]
-    found = await asyncio.to_thread(subprocess.run, program, capture_output=True, text=True, timeout=30)
+    found = await asyncio.to_thread(python, "-c", OLD_PROGRAM.format(url=router.url))
     assert found.stdout == "Task event: task.created - {'task_id': '123'}\n" and found.stderr == ""
 
 
 async def test_connect_subscribe_publish_unsubscribe_disconnect(router):
-    client = EventRouterClient(url=router.url, auto_reconnect=True, reconnect_interval=1.0, max_reconnect_interval=30.0,
-                               reconnect_decay=1.5, heartbeat_interval=30.0, timeout=10.0)
+    client = EventRouterClient(
+        url=router.url,
+        auto_reconnect=True,
+        reconnect_interval=1.0,
+        max_reconnect_interval=30.0,
+        reconnect_decay=1.5,
+        heartbeat_interval=30.0,
+        timeout=10.0,
+    )
     assert client.state is ConnectionState.DISCONNECTED and not client.is_connected
     assert await client.connect() is True and await client.connect() is True
     assert client.is_connected and client.client_id and client.connected_at
     came: list[Event] = []
-    name = await client.subscribe(topics=["task.*"], types=[EventType.TASK_CREATED], priorities=[EventPriority.HIGH],
-                                  sources=["me"], callback=came.append)
+    name = await client.subscribe(
+        topics=["task.*"],
+        types=[EventType.TASK_CREATED],
+        priorities=[EventPriority.HIGH],
+        sources=["me"],
+        callback=came.append,
+    )
     assert name in client.subscriptions
     for fits in ({}, {"type": EventType.CUSTOM}, {"priority": EventPriority.LOW}, {"source": "you"}):
-        await client.publish("task.created", {"n": 1}, **{
-            "type": EventType.TASK_CREATED, "priority": EventPriority.SYSTEM, "source": "me", "target": "x", **fits})
+        await client.publish(
+            "task.created",
+            {"n": 1},
+            **{"type": EventType.TASK_CREATED, "priority": EventPriority.SYSTEM, "source": "me", "target": "x", **fits},
+        )
     await until(lambda: came, "the event")
     (event,) = came
     assert event.type is EventType.TASK_CREATED and event.priority is EventPriority.SYSTEM and event.target == "x"

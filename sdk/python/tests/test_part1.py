@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
+from helpers import collect, payloads, quick, until
 
 from gadugi_router import InvalidEvent, InvalidSubscription, RequestTimeout, UnsupportedByRouter
-from helpers import collect, payloads, quick, until
 
 
 async def test_everything_of_the_first_part_works(part1):
@@ -35,7 +35,8 @@ async def test_a_router_that_says_nothing_to_hello(part1, monkeypatch):
 
 async def test_answers_to_many_at_once_find_their_askers(part1):
     async with part1() as router, quick(router.url) as client:
-        asked = [client.publish(topic, event_id=str(number)) for number, topic in enumerate(["t", "", "t", "", "t"] * 40)]
+        topics = ["t", "", "t", "", "t"] * 40
+        asked = [client.publish(topic, event_id=str(number)) for number, topic in enumerate(topics)]
         answers = await asyncio.gather(client.ping(), *asked, client.get_health(), return_exceptions=True)
         assert answers[0] is True and answers[-1]["status"] == "healthy"
         for number, answer in enumerate(answers[1:-1]):

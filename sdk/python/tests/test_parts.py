@@ -56,10 +56,19 @@ def test_what_is_no_json_is_told_before_it_is_sent(payload):
         to_bytes(payload)
 
 
-@pytest.mark.parametrize("wrong", [
-    {"url": "http://localhost"}, {"reconnect_interval": 0}, {"reconnect_decay": 0.5}, {"buffer_size": 0},
-    {"overflow": "drop"}, {"prefetch": 0}, {"max_local_events": 3, "prefetch": 4}, {"timeout": -1},
-])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "http://localhost"},
+        {"reconnect_interval": 0},
+        {"reconnect_decay": 0.5},
+        {"buffer_size": 0},
+        {"overflow": "drop"},
+        {"prefetch": 0},
+        {"max_local_events": 3, "prefetch": 4},
+        {"timeout": -1},
+    ],
+)
 def test_a_wrong_setting_is_named(wrong):
     name = next(iter(wrong))
     with pytest.raises(ValueError, match=name):

@@ -6,11 +6,11 @@ import signal
 import time
 
 import pytest
-
-from gadugi_router import AuthenticationError, ConnectionState, EventRouterClient
 from helpers import collect, payloads, quick, until
 from part1 import ScriptedRouter
 from routers import free_port
+
+from gadugi_router import AuthenticationError, ConnectionState, EventRouterClient
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
@@ -140,7 +140,8 @@ async def test_after_an_orderly_end_it_comes_back_when_it_was_told_to():
     async with ScriptedRouter() as router:
         client = EventRouterClient(router.url, reconnect_interval=3600, max_reconnect_interval=3600)
         await client.connect()
-        await router.say({"type": "draining", "deadline": "2026-01-31T12:00:00.000000+00:00", "reconnect_after_ms": 300})
+        deadline = "2026-01-31T12:00:00.000000+00:00"
+        await router.say({"type": "draining", "deadline": deadline, "reconnect_after_ms": 300})
         await until(lambda: client.state is ConnectionState.DRAINING, "the notice")
         await router.sockets[-1].close(1001)
         ended = time.monotonic()
@@ -151,7 +152,7 @@ async def test_after_an_orderly_end_it_comes_back_when_it_was_told_to():
 
 async def test_after_1001_without_a_notice_earlier_failures_do_not_count():
     async with ScriptedRouter() as router:
-        client = EventRouterClient(router.url, reconnect_interval=0.05, reconnect_decay=1e9, max_reconnect_interval=3600)
+        client = quick(router.url, reconnect_decay=1e9, max_reconnect_interval=3600)
         await client.connect()
         for count in range(2, 6):
             await router.sockets[-1].close(1001)

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
+from helpers import quick, until
 
 from gadugi_router import EventPriority, EventRouterClient, NoResponders, RequestFailed, RequestTimeout
-from helpers import quick, until
 
 
 async def test_a_request_is_answered_with_the_payload_that_the_responder_returns(router):
@@ -17,8 +17,9 @@ async def test_a_request_is_answered_with_the_payload_that_the_responder_returns
             return event.payload["a"] + event.payload["b"]
 
         await server.ping()
-        replies = await asyncio.gather(*(
-            client.request("add", {"a": number, "b": 1}, priority=EventPriority.HIGH) for number in range(50)))
+        replies = await asyncio.gather(
+            *(client.request("add", {"a": number, "b": 1}, priority=EventPriority.HIGH) for number in range(50))
+        )
         assert [reply.payload for reply in replies] == list(range(1, 51))
         assert replies[0].priority is EventPriority.HIGH and replies[0].metadata.causation_id
 
