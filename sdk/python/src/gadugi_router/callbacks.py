@@ -76,7 +76,9 @@ class Callbacks:
             _, late = await asyncio.wait(tasks, timeout=patience)
             for task in late:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            if late:
+                # A handler that does not let itself be cancelled is left alone.
+                await asyncio.wait(late, timeout=patience)
 
     async def _finish(self, function: Function, result: Awaitable[Any]) -> None:
         try:

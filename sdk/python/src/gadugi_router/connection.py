@@ -19,6 +19,8 @@ log = logging.getLogger("gadugi_router")
 
 GOING_AWAY = 1001
 TOO_LARGE = 1009
+# Seconds after which a cancelled task that still runs is cancelled again.
+CANCELLATION_LOST = 0.5
 
 
 class Link:
@@ -88,9 +90,10 @@ class Link:
         self._task, self._is_stopping = None, True
         if session is not None:
             await session.close()
-        if task is not None and task is not asyncio.current_task():
+        while task is not None and task is not asyncio.current_task() and not task.done():
+            # Again and again: `wait_for` of older Pythons loses a cancellation that meets the end of what it waits for.
             task.cancel()
-            await asyncio.wait([task])
+            await asyncio.wait([task], timeout=CANCELLATION_LOST)
         self._set(ConnectionState.CLOSED)
 
     async def _run(self) -> None:
