@@ -55,15 +55,25 @@ class Part1Router:
         self.seen: list[dict] = []
         self.mute = False
         self.sockets: list = []
+        self.ssl = None
+        self.headers: dict = {}
+        # An HTTP status in place of the WebSocket.
+        self.status = None
 
     async def __aenter__(self):
-        self.server = await serve(self._client, "127.0.0.1", 0, max_size=10**7)
-        self.url = f"ws://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+        self.server = await serve(
+            self._client, "127.0.0.1", 0, max_size=10**7, ssl=self.ssl, process_request=self._request
+        )
+        self.url = f"{'wss' if self.ssl else 'ws'}://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
         return self
 
     async def __aexit__(self, *_):
         self.server.close()
         await self.server.wait_closed()
+
+    def _request(self, connection, request):
+        self.headers = dict(request.headers.raw_items())
+        return None if self.status is None else connection.respond(self.status, "no")
 
     async def _client(self, socket):
         client_id = str(uuid.uuid4())

@@ -70,7 +70,7 @@ class Deliveries:
             if self._count > self._settings.max_local_events:
                 self._shed_one()
             if subscription.is_stream:
-                subscription.wake_reader()
+                subscription.wake_readers()
             elif subscription.running < subscription.concurrency and subscription.waiting:
                 subscription.running += 1
                 self._callbacks.spawn(self._run(subscription, subscription.handler))

@@ -18,6 +18,7 @@ from .errors import (
     InvalidSubscription,
     NotConnected,
     PublishTimeout,
+    RequestTimeout,
     RouterError,
     UnsupportedByRouter,
 )
@@ -109,13 +110,19 @@ class Engine:
             return None
 
     async def confirmed(self, subscription: Subscription, answer: Awaitable[Any] | None) -> None:
-        """Waits for the router's answer. Raises InvalidSubscription or UnsupportedByRouter, and forgets it then."""
+        """Waits for the router's answer. Raises InvalidSubscription or RequestTimeout, and forgets it then."""
         if answer is None:
             return
         try:
-            await answer
+            await asyncio.wait_for(answer, self.settings.timeout)
         except NotConnected:
             log.debug("the connection ended; %s is subscribed on the next one", subscription.spec)
+        except (asyncio.CancelledError, asyncio.TimeoutError) as error:
+            # Without its id nobody could end it.
+            self.remove_subscription(subscription)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            raise RequestTimeout("the router has not answered to the subscription in time") from None
         except RouterError as error:
             self.subscriptions.remove(subscription)
             raise InvalidSubscription(str(error), error.code) from None

@@ -24,6 +24,7 @@ BATCH_EVENTS = 64
 BATCH_BYTES = 64 * 1024
 
 DRAINING = "draining"
+NO_RESULT = {"error": "the router's answer does not mention this event", "code": "no_result"}
 ABOUT_THE_EVENT = (None, "invalid_event", "invalid_json", "invalid_message", "too_large")
 
 
@@ -155,7 +156,8 @@ class Publisher:
         if entries is None:
             return False
         self._flying -= len(entries)
-        results = message.get("results", ()) if kind == "published_batch" else [message] * len(entries)
+        results = list(message.get("results", ())) if kind == "published_batch" else [message] * len(entries)
+        results += [NO_RESULT] * (len(entries) - len(results))
         retry = [entry for entry, result in zip(entries, results) if not self._settle(entry, result)]
         self._buffer.put_back(retry)
         self._progress()

@@ -39,8 +39,9 @@ class EventStream:
         while (event := self._deliveries.take(subscription)) is None:
             if subscription.is_closed:
                 raise StopAsyncIteration
-            subscription.reader = self._loop.create_future()
-            await subscription.reader
+            woken = self._loop.create_future()
+            subscription.readers.append(woken)
+            await woken
         return event
 
     async def __aenter__(self) -> EventStream:

@@ -56,6 +56,7 @@ class Subscribing:
         Raises:
             InvalidSubscription: The router refused it.
             UnsupportedByRouter: The router has no groups, targets or `**`.
+            RequestTimeout: No answer within the client's `timeout`.
         """
         spec = specification(topics, types, priorities, sources, group, targets)
         subscription = self._new(spec, callback, concurrency)

@@ -40,7 +40,7 @@ class Subscription:
         self.waiting: Levels[Event] = Levels()
         self.running = 0
         # A stream's: whom to wake when an event has come, or when there will be none.
-        self.reader: asyncio.Future[None] | None = None
+        self.readers: list[asyncio.Future[None]] = []
         self.is_stream = False
         self.is_closed = False
         # What the router calls it in this session.
@@ -70,10 +70,12 @@ class Subscription:
             if wanted and not has(feature):
                 raise UnsupportedByRouter(f"this router has no `{feature}`, which {self.spec} needs")
 
-    def wake_reader(self) -> None:
+    def wake_readers(self) -> None:
         """For a stream: look again."""
-        if self.reader is not None and not self.reader.done():
-            self.reader.set_result(None)
+        readers, self.readers = self.readers, []
+        for reader in readers:
+            if not reader.done():
+                reader.set_result(None)
 
 
 class Subscriptions:
@@ -116,7 +118,7 @@ class Subscriptions:
         for name in [name for name, found in self._by_router_id.items() if found is subscription]:
             del self._by_router_id[name]
         subscription.is_closed = True
-        subscription.wake_reader()
+        subscription.wake_readers()
 
 
 def specification(
