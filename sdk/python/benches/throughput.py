@@ -25,6 +25,8 @@ from gadugi_router import EventRouterClient
 PAYLOAD = {"task_id": "123", "text": "x" * 200}
 # How many publishes the bare client has under way; the SDK's default is the same.
 IN_FLIGHT = 256
+# What the SDK reads before the measurement begins.
+AHEAD = 64
 
 Measure = Callable[[str, int], Awaitable[float]]
 
@@ -119,7 +121,7 @@ async def receive_sdk(url: str, events: int) -> float:
     topic = f"bench.{uuid.uuid4()}"
     begin, end = asyncio.Event(), asyncio.Event()
     count = 0
-    async with EventRouterClient(url) as client:
+    async with EventRouterClient(url, prefetch=AHEAD) as client:
 
         async def held(event: object) -> None:
             nonlocal count
@@ -141,7 +143,7 @@ async def receive_sdk(url: str, events: int) -> float:
 async def stream_sdk(url: str, events: int) -> float:
     """`async for`."""
     topic = f"bench.{uuid.uuid4()}"
-    async with EventRouterClient(url) as client, client.events(topic) as stream:
+    async with EventRouterClient(url, prefetch=AHEAD) as client, client.events(topic) as stream:
         await client.ping()
         await fill(url, topic, events)
         since = time.process_time()

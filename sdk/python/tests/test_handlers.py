@@ -158,11 +158,11 @@ async def jam(router, client, handled, count, read):
     return len(handled) - 1 - before
 
 
-async def test_an_urgent_event_overtakes_all_that_waits_here_and_in_the_router(start):
-    """What the two kernels hold between router and client it cannot overtake: some hundred small events."""
+async def test_with_a_small_window_an_urgent_event_overtakes_all_but_what_the_kernels_hold(start):
+    """That is some hundred small events."""
     router = await asyncio.to_thread(start, **ROOMY)
     handled: list[int] = []
-    client = EventRouterClient(router.url)
+    client = EventRouterClient(router.url, prefetch=32)
     overtaken_by = await jam(router, client, handled, 5_000, client.settings.prefetch)
     print("handled before SYSTEM:", overtaken_by)
     assert overtaken_by < 600
@@ -171,11 +171,11 @@ async def test_an_urgent_event_overtakes_all_that_waits_here_and_in_the_router(s
 
 
 @pytest.mark.patience(240)
-async def test_with_room_for_everything_here_an_urgent_event_waits_for_a_handful_at_most(start):
-    """50,000 LOWEST events wait; with a `prefetch` above that nothing waits where it cannot be overtaken."""
+async def test_an_urgent_event_waits_for_a_handful_at_most(start):
+    """A handler of 10 ms, and 50,000 LOWEST events that wait: here, so none of them where it cannot be overtaken."""
     router = await asyncio.to_thread(start, **ROOMY)
     handled: list[int] = []
-    client = EventRouterClient(router.url, prefetch=100_000, max_local_events=100_000)
+    client = EventRouterClient(router.url)
     assert await jam(router, client, handled, 50_000, 50_000) <= 5
     assert client.stats["waiting_for_handlers"] > 45_000
     await client.disconnect()
@@ -251,3 +251,48 @@ async def test_gap_notices_of_the_router_are_told_with_the_users_id(start):
     await until(accounted, "received and reported make all")
     assert all(gap.subscription_id == name and not gap.local for gap in gaps)
     await slow.disconnect()
+
+
+async def test_members_of_a_group_leave_to_others_what_they_have_not_begun(start):
+    router = await asyncio.to_thread(start, **ROOMY)
+    first, second = EventRouterClient(router.url), EventRouterClient(router.url)
+    never = asyncio.Event()
+    await first.connect()
+    await first.subscribe(["work"], group="g", callback=lambda event: never.wait())
+    async with EventRouterClient(router.url) as publisher:
+        for number in range(3000):
+            publisher.publish_nowait("work", {"n": number, "text": "x" * 500}, ttl=600)
+        await publisher.flush()
+        await until(lambda: first.stats["waiting_for_handlers"] >= 16, "what it reads ahead")
+        await asyncio.sleep(0.3)
+        assert first.stats["waiting_for_handlers"] < 200
+        await second.connect()
+        done = []
+        await second.subscribe(["work"], group="g", callback=done.append)
+        for number in range(100):
+            await publisher.publish("work", {"n": number})
+        await until(lambda: len(done) == 100, "all of it goes to the one that is free")
+    await second.disconnect()
+    await first.disconnect(timeout=0.1)
+
+
+async def test_the_bound_in_bytes_stops_reading_too(start):
+    router = await asyncio.to_thread(start, **ROOMY)
+    client = EventRouterClient(router.url, max_local_bytes=50_000)
+    handled, go_on = [], asyncio.Event()
+
+    async def handle(event):
+        await go_on.wait()
+        handled.append(event)
+
+    await client.connect()
+    await client.subscribe(["t"], callback=handle)
+    async with EventRouterClient(router.url) as publisher:
+        for _ in range(500):
+            publisher.publish_nowait("t", "x" * 2000)
+        await publisher.flush()
+    await asyncio.sleep(0.3)
+    assert client.stats["waiting_for_handlers"] < 40
+    go_on.set()
+    await until(lambda: len(handled) == 500, "all of them")
+    await client.disconnect()

@@ -65,7 +65,7 @@ def test_what_is_no_json_is_told_before_it_is_sent(payload):
         {"buffer_size": 0},
         {"overflow": "drop"},
         {"prefetch": 0},
-        {"max_local_events": 3, "prefetch": 4},
+        {"prefetch": 4, "max_local_events": 3},
         {"timeout": -1},
     ],
 )

@@ -48,9 +48,12 @@ class EventRouterClient(Publishing, Subscribing):
         overflow: When the buffer is full, "evict": the oldest of the lowest priority goes, and whoever published it
             is told; "wait": `publish` waits for room.
         max_in_flight: How many events may be sent and not answered yet.
-        prefetch: How many events may wait here for handlers before no more is read. The less, the more waits in the
-            router, where urgent events pass and other members of a group can have it.
-        max_local_events: The bound beyond which events are shed here, which is reached only while answers are awaited.
+        prefetch: How many events may wait here for handlers before no more is read. None: `max_local_events`, so that
+            urgent events overtake all others here; 32 as soon as a group is subscribed to, whose other members can
+            have what was not read.
+        max_local_events: How many events may wait here at all. Beyond that they are shed and reported, which happens
+            only while answers are awaited; else reading stops.
+        max_local_bytes: How large they may be together, as messages.
         handler_concurrency: How many calls of one handler may run at a time. 1: one after the other, in order.
         receive_buffer: The socket's receive buffer in bytes; what is in it cannot be overtaken. 0: the system's.
         max_message_size: Larger events are not sent, larger messages end the connection.
@@ -79,8 +82,9 @@ class EventRouterClient(Publishing, Subscribing):
         buffer_bytes: int = 64 * 1024 * 1024,
         overflow: Overflow = "evict",
         max_in_flight: int = 256,
-        prefetch: int = 32,
-        max_local_events: int = 10_000,
+        prefetch: int | None = None,
+        max_local_events: int = 65_536,
+        max_local_bytes: int = 64 * 1024 * 1024,
         handler_concurrency: int = 1,
         receive_buffer: int = 16 * 1024,
         max_message_size: int = 10_000_000,

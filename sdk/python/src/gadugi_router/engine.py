@@ -101,6 +101,7 @@ class Engine:
     def add_subscription(self, subscription: Subscription) -> Awaitable[Any] | None:
         """Subscribes for good. Returns the router's answer to wait for, None while there is no connection."""
         self.subscriptions.all[subscription.id] = subscription
+        self.deliveries.share_work(self.subscriptions.share_work())
         session = self.link.session
         if session is None:
             return None
@@ -124,7 +125,7 @@ class Engine:
                 raise
             raise RequestTimeout("the router has not answered to the subscription in time") from None
         except RouterError as error:
-            self.subscriptions.remove(subscription)
+            self.remove_subscription(subscription)
             raise InvalidSubscription(str(error), error.code) from None
 
     def add_in_background(self, subscription: Subscription) -> None:
@@ -141,6 +142,7 @@ class Engine:
         """Unsubscribes for good."""
         router_id, session = subscription.router_id, self.link.session
         self.subscriptions.remove(subscription)
+        self.deliveries.share_work(self.subscriptions.share_work())
         self.deliveries.forget(subscription)
         if router_id is None or session is None:
             return None
@@ -157,8 +159,8 @@ class Engine:
                 # Nobody wants it any more, and only now it is known what the router calls it.
                 session.ask({"type": "unsubscribe", "subscription_id": reply.get("subscription_id")})
                 return
-            for message in self.subscriptions.named(subscription, reply):
-                self.event_came(message)
+            for message, size in self.subscriptions.named(subscription, reply):
+                self.event_came(message, size)
 
         return session.ask({"type": "subscribe", "subscription": subscription.spec}, named)
 
@@ -182,12 +184,12 @@ class Engine:
 
     # What a session tells.
 
-    def event_came(self, message: Mapping[str, Any]) -> None:
-        """An `event`."""
+    def event_came(self, message: Mapping[str, Any], size: int) -> None:
+        """An `event`, and the size of its message."""
         subscription = self.subscriptions.of(message)
         if subscription is None:
             if any(each.router_id is None for each in self.subscriptions.all.values()):
-                self.subscriptions.keep_early(message)
+                self.subscriptions.keep_early(message, size)
             return
         self.received += 1
         try:
@@ -195,7 +197,7 @@ class Engine:
         except (ValueError, KeyError) as error:
             self.callbacks.report(HandlerError(error, f"an event that cannot be read: {message!r:.300}"))
         else:
-            self.deliveries.add(subscription, event)
+            self.deliveries.add(subscription, event, size)
 
     def message_came(self, message: dict[str, Any]) -> None:
         """Anything but an event."""
@@ -261,6 +263,7 @@ class Engine:
                 log.warning("%d events were not published in time", self.publisher.waiting + self.publisher.in_flight)
         await self.link.stop()
         self.publisher.close(None)
+        self.deliveries.report_shed()
         await self.callbacks.settled(max(0.0, deadline - asyncio.get_running_loop().time()))
 
 

@@ -26,8 +26,8 @@ REFUSED = ("unauthorized", "forbidden")
 class Owner(Protocol):
     """Whom a session tells what comes."""
 
-    def event_came(self, message: dict[str, Any]) -> None:
-        """An `event`."""
+    def event_came(self, message: dict[str, Any], size: int) -> None:
+        """An `event`, and the size of its message."""
 
     def message_came(self, message: dict[str, Any]) -> None:
         """Anything else."""
@@ -172,7 +172,7 @@ class Session:
         message = json.loads(text)
         self.received += 1
         if message["type"] == "event":
-            self._owner.event_came(message)
+            self._owner.event_came(message, len(text))
             return
         has_ids = self.has("request_id")
         if not self._publisher.answered(message, has_ids):

@@ -11,6 +11,16 @@ from urllib.parse import urlsplit
 Token = Union[str, Callable[[], Union[str, Awaitable[str]]], None]
 Overflow = Literal["evict", "wait"]
 
+COUNTS = (
+    "buffer_size",
+    "buffer_bytes",
+    "max_in_flight",
+    "max_local_events",
+    "max_local_bytes",
+    "handler_concurrency",
+    "max_message_size",
+)
+
 # How long the router may take to greet; the protocol says 5 s.
 WELCOME_TIMEOUT = 5.0
 
@@ -38,8 +48,9 @@ class Settings:
     buffer_bytes: int
     overflow: Overflow
     max_in_flight: int
-    prefetch: int
+    prefetch: int | None
     max_local_events: int
+    max_local_bytes: int
     handler_concurrency: int
     receive_buffer: int
     max_message_size: int
@@ -59,9 +70,8 @@ class Settings:
                 raise ValueError(f"{name} must be more than 0, not {getattr(self, name)!r}")
         if self.reconnect_decay < 1:
             raise ValueError(f"reconnect_decay must be 1 or more, not {self.reconnect_decay!r}")
-        counts = ("buffer_size", "buffer_bytes", "max_in_flight", "prefetch", "handler_concurrency", "max_message_size")
-        for name in counts:
+        for name in COUNTS:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)!r}")
-        if self.max_local_events < self.prefetch:
-            raise ValueError("max_local_events must not be less than prefetch")
+        if self.prefetch is not None and not 1 <= self.prefetch <= self.max_local_events:
+            raise ValueError("prefetch must be from 1 to max_local_events")

@@ -37,7 +37,7 @@ class Subscription:
         self.handler = handler
         self.at_once = at_once
         self.concurrency = concurrency
-        self.waiting: Levels[Event] = Levels()
+        self.waiting: Levels[tuple[Event, int]] = Levels()
         self.running = 0
         # A stream's: whom to wake when an event has come, or when there will be none.
         self.readers: list[asyncio.Future[None]] = []
@@ -84,7 +84,11 @@ class Subscriptions:
     def __init__(self) -> None:
         self.all: dict[str, Subscription] = {}
         self._by_router_id: dict[Any, Subscription] = {}
-        self._early: list[Mapping[str, Any]] = []
+        self._early: list[tuple[Mapping[str, Any], int]] = []
+
+    def share_work(self) -> bool:
+        """Whether any of them is a member of a group."""
+        return any("group" in subscription.spec for subscription in self.all.values())
 
     def new_session(self) -> None:
         """The router's names are void."""
@@ -93,7 +97,7 @@ class Subscriptions:
         for subscription in self.all.values():
             subscription.router_id = None
 
-    def named(self, subscription: Subscription, reply: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    def named(self, subscription: Subscription, reply: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], int]]:
         """The router has named it. Returns deliveries that came before that."""
         subscription.router_id = str(reply.get("subscription_id"))
         self._by_router_id[subscription.router_id] = subscription
@@ -107,10 +111,10 @@ class Subscriptions:
         name = message.get("sub")
         return self._by_router_id.get(message.get("subscription_id") if name is None else name)
 
-    def keep_early(self, message: Mapping[str, Any]) -> None:
+    def keep_early(self, message: Mapping[str, Any], size: int) -> None:
         """A delivery for a subscription that is not named yet."""
         if len(self._early) < EARLY_EVENTS:
-            self._early.append(message)
+            self._early.append((message, size))
 
     def remove(self, subscription: Subscription) -> None:
         """Forgets it, and what waits for it."""
