@@ -296,3 +296,36 @@ async def test_the_bound_in_bytes_stops_reading_too(start):
     go_on.set()
     await until(lambda: len(handled) == 500, "all of them")
     await client.disconnect()
+
+
+async def test_disconnect_lets_a_handler_finish_and_publish_and_gives_it_nothing_more(router):
+    client = EventRouterClient(router.url)
+    begun, finished = [], []
+
+    @client.on("t")
+    async def handle(event):
+        begun.append(event.payload)
+        await asyncio.sleep(0.3)
+        finished.append((await client.publish("done", event.payload)).status)
+
+    await client.connect()
+    for number in range(20):
+        await client.publish("t", number)
+    await until(lambda: begun, "the first one")
+    await client.disconnect()
+    assert begun == [0] and finished == ["queued"]
+
+
+async def test_a_handler_may_disconnect_its_own_client(router):
+    client = EventRouterClient(router.url)
+    ended = asyncio.Event()
+
+    @client.on("stop")
+    async def handle(event):
+        await client.disconnect()
+        ended.set()
+
+    await client.connect()
+    await client.publish("stop")
+    await asyncio.wait_for(ended.wait(), 30)
+    assert client.state.value == "closed"

@@ -68,17 +68,21 @@ class Callbacks:
             except Exception:
                 log.exception("the handler of errors raised itself")
 
+    async def finished(self, patience: float) -> set[asyncio.Task[Any]]:
+        """Waits for what runs, and returns what has not ended in time. The caller's own task is none of them."""
+        tasks = {task for task in self._tasks if task is not asyncio.current_task()}
+        if not tasks:
+            return tasks
+        _, late = await asyncio.wait(tasks, timeout=patience)
+        return late
+
     async def settled(self, patience: float) -> None:
-        """Gives what runs a last chance, then cancels it. The caller's own task is none of them."""
-        current: asyncio.Task[Any] | None = asyncio.current_task()
-        tasks = {task for task in self._tasks if task is not current}
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=patience)
-            for task in late:
-                task.cancel()
-            if late:
-                # A handler that does not let itself be cancelled is left alone.
-                await asyncio.wait(late, timeout=patience)
+        """Gives what runs a last chance, then cancels it."""
+        late = await self.finished(patience)
+        for task in late:
+            task.cancel()
+        # A handler that does not let itself be cancelled is left alone.
+        await self.finished(patience)
 
     async def _finish(self, function: Function, result: Awaitable[Any]) -> None:
         try:

@@ -109,12 +109,11 @@ class EventRouterClient(Publishing, Subscribing):
         """
         if self.is_connected:
             return True
-        self._engine.publisher.open()
-        await self._engine.link.connect()
+        await self._engine.open()
         return self.is_connected
 
     async def disconnect(self, timeout: float = 5.0) -> None:
-        """Publishes what waits, lets handlers finish, and closes. After `timeout` it does not wait any longer.
+        """Lets handlers finish, publishes what waits, and closes. After `timeout` it does not wait any longer.
 
         What could not be published is answered with `dropped`, `closed`. `connect` may be called again.
         """

@@ -44,6 +44,8 @@ class Deliveries:
         self._nudged: asyncio.Future[None] | None = None
         self._shed: dict[str, Counter[int]] = defaultdict(Counter)
         self.duplicates = 0
+        # Handlers get nothing more; replies still find their requests.
+        self.is_closing = False
         self.share_work(False)
 
     def share_work(self, shares: bool) -> None:
@@ -78,7 +80,7 @@ class Deliveries:
             self.duplicates += 1
         elif subscription.at_once is not None:
             subscription.at_once(event)
-        elif subscription.is_stream or subscription.handler is not None:
+        elif not self.is_closing and (subscription.is_stream or subscription.handler is not None):
             no_room = self._count >= self._settings.max_local_events or self._bytes >= self._settings.max_local_bytes
             subscription.waiting.add(int(event.priority), (event, size))
             self._busy.add(subscription)

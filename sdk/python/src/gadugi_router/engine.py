@@ -247,24 +247,34 @@ class Engine:
             log.warning("events were shed, because this client is too slow for them: %s", gap)
         self.callbacks.fire(self.on_gap, gap)
 
-    # The end.
+    # Beginning and end.
+
+    async def open(self) -> None:
+        """Connects; see Link.connect."""
+        self.deliveries.is_closing = False
+        self.publisher.open()
+        await self.link.connect()
 
     async def close(self, patience: float) -> None:
-        """Publishes what waits, as far as it can; lets handlers finish; says goodbye."""
-        deadline = asyncio.get_running_loop().time() + patience
+        """Lets handlers finish; publishes what waits, as far as it can; says goodbye."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
+        self.deliveries.is_closing = True
         for subscription in list(self.subscriptions.all.values()):
             self.deliveries.forget(subscription)
             if subscription.is_stream:
                 self.subscriptions.remove(subscription)
         if self.link.state is ConnectionState.CONNECTED:
+            # First the handlers, for what they publish at their end should go out too.
+            await self.callbacks.finished(patience)
             try:
-                await asyncio.wait_for(self.publisher.flushed(), patience)
+                await asyncio.wait_for(self.publisher.flushed(), deadline - loop.time())
             except asyncio.TimeoutError:
                 log.warning("%d events were not published in time", self.publisher.waiting + self.publisher.in_flight)
         await self.link.stop()
         self.publisher.close(None)
         self.deliveries.report_shed()
-        await self.callbacks.settled(max(0.0, deadline - asyncio.get_running_loop().time()))
+        await self.callbacks.settled(max(0.0, deadline - loop.time()))
 
 
 def _by_priority(message: Mapping[str, Any], name: str) -> dict[int, int]:
