@@ -160,6 +160,21 @@ async def test_after_1001_without_a_notice_earlier_failures_do_not_count():
         await client.disconnect()
 
 
+async def test_a_router_that_ends_while_subscriptions_are_restored_never_counts_as_connected():
+    async with ScriptedRouter() as router:
+        client = EventRouterClient(router.url, reconnect_interval=0.05, reconnect_decay=1.0)
+        changes, came = [], collect(client, "t")
+        client.on_state_change(lambda change: changes.append(change.new))
+        answer, router._subscribe = router._subscribe, lambda socket, *_: socket.close(1001)
+        assert not await client.connect()
+        await until(lambda: len(router.sockets) > 3, "some attempts")
+        assert ConnectionState.CONNECTED not in changes
+        router._subscribe = answer
+        assert await client.publish("t", 1)
+        await until(lambda: came, "the event")
+        await client.disconnect()
+
+
 async def test_a_refused_token_is_not_shown_again():
     async with ScriptedRouter(token="right") as router:
         client = quick(router.url, token="wrong")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from typing import Any, Callable
 
 from .backoff import Backoff
-from .errors import ConnectionFailed, GadugiError
+from .errors import ConnectionFailed, GadugiError, NotConnected
 from .publisher import Publisher
 from .results import ConnectionState, StateChange
 from .session import Owner, Session, is_refusal
@@ -149,13 +149,16 @@ class Link:
         restoring = asyncio.ensure_future(self._restore(session))
         both: set[asyncio.Future[Any]] = {restoring, serving}
         await asyncio.wait(both, timeout=self._settings.timeout, return_when=asyncio.FIRST_COMPLETED)
-        if restoring.done():
-            return restoring.exception()
+        restored = restoring.done() and not restoring.cancelled()
+        failure = restoring.exception() if restored else None
+        if restored and failure is None and not serving.done():
+            return None
         restoring.cancel()
         await asyncio.gather(restoring, return_exceptions=True)
-        if serving.done():
-            return serving.result()
-        return ConnectionFailed("the router did not answer to the subscriptions in time")
+        if serving.done() or isinstance(failure, NotConnected):
+            # Why the connection ended says more than that it did.
+            return await serving
+        return failure or ConnectionFailed("the router did not answer to the subscriptions in time")
 
     def _delay(self, error: BaseException) -> float | None:
         """Seconds until the next attempt; None if there is none."""

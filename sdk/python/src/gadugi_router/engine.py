@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Mapping
 from typing import Any
@@ -13,7 +14,6 @@ from .codec import decode_event, to_bytes
 from .connection import Link
 from .deliveries import Deliveries
 from .errors import (
-    GadugiError,
     InvalidEvent,
     InvalidSubscription,
     NotConnected,
@@ -136,7 +136,7 @@ class Engine:
             self.callbacks.report(HandlerError(error, f"subscription {subscription.spec}"))
             return
         if answer is not None:
-            self.callbacks.spawn(self._report_refusal(subscription, answer))
+            self.callbacks.spawn(self._report_later(subscription, answer))
 
     def remove_subscription(self, subscription: Subscription) -> Awaitable[Any] | None:
         """Unsubscribes for good."""
@@ -167,10 +167,13 @@ class Engine:
     async def _report_refusal(self, subscription: Subscription, answer: Awaitable[Any]) -> None:
         try:
             await answer
-        except NotConnected:
-            pass
-        except GadugiError as error:
+        except RouterError as error:
             self.callbacks.report(HandlerError(error, f"subscription {subscription.spec}"))
+
+    async def _report_later(self, subscription: Subscription, answer: Awaitable[Any]) -> None:
+        # On the next connection it is asked for again.
+        with contextlib.suppress(NotConnected):
+            await self._report_refusal(subscription, answer)
 
     async def _restore(self, session: Session) -> None:
         self.subscriptions.new_session()
@@ -267,10 +270,10 @@ class Engine:
         if self.link.state is ConnectionState.CONNECTED:
             # First the handlers, for what they publish at their end should go out too.
             await self.callbacks.finished(patience)
-            try:
+            with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self.publisher.flushed(), deadline - loop.time())
-            except asyncio.TimeoutError:
-                log.warning("%d events were not published in time", self.publisher.waiting + self.publisher.in_flight)
+            if left := self.publisher.waiting + self.publisher.in_flight:
+                log.warning("%d events were not published in time", left)
         await self.link.stop()
         self.publisher.close(None)
         self.deliveries.report_shed()

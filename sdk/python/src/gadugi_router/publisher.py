@@ -123,23 +123,23 @@ class Publisher:
 
     def next_message(self, has: Callable[[str], bool]) -> bytes | None:
         """The next message to send, None while there is none. `has` says which features the router has."""
-        while not self._hold and self._flying < self._settings.max_in_flight:
-            entry = self._next_entry(has)
-            if entry is None:
-                return None
-            if not has("request_id"):
-                self._fly(entry.event_id, [entry])
-                return publish_message(None, entry.data, None, None)
-            self._numbers += 1
-            request_id = f"p{self._numbers}"
-            entries = [entry]
-            if self._batching and entry.deadline is None and has("batch"):
-                self._gather(entries)
-            self._fly(request_id, entries)
-            if len(entries) > 1:
-                return batch_message(request_id, [each.data for each in entries], entry.receipt)
-            return publish_message(request_id, entry.data, entry.remaining_ms(), entry.receipt)
-        return None
+        if self._hold or self._flying >= self._settings.max_in_flight:
+            return None
+        entry = self._next_entry(has)
+        if entry is None:
+            return None
+        if not has("request_id"):
+            self._fly(entry.event_id, [entry])
+            return publish_message(None, entry.data, None, None)
+        self._numbers += 1
+        request_id = f"p{self._numbers}"
+        entries = [entry]
+        if self._batching and entry.deadline is None and has("batch"):
+            self._gather(entries)
+        self._fly(request_id, entries)
+        if len(entries) > 1:
+            return batch_message(request_id, [each.data for each in entries], entry.receipt)
+        return publish_message(request_id, entry.data, entry.remaining_ms(), entry.receipt)
 
     def answered(self, message: dict[str, Any], has_ids: bool) -> bool:
         """Takes an answer, if it is one to a publish."""
@@ -159,8 +159,7 @@ class Publisher:
         results = list(message.get("results", ())) if kind == "published_batch" else [message] * len(entries)
         results += [NO_RESULT] * (len(entries) - len(results))
         retry = [entry for entry, result in zip(entries, results) if not self._settle(entry, result)]
-        self._buffer.put_back(retry)
-        self._progress()
+        self._send_again(retry)
         return True
 
     def session_ended(self, too_large: bool) -> None:
@@ -180,9 +179,7 @@ class Publisher:
                 largest = max(entries, key=lambda entry: len(entry.data))
                 entries.remove(largest)
                 self._fail(largest, InvalidEvent(f"{len(largest.data)} bytes are too many for the router", "too_large"))
-        # Whoever has given up does not want it sent a second time.
-        self._buffer.put_back(entry for entry in entries if not entry.future.cancelled())
-        self._progress()
+        self._send_again(entries)
 
     def close(self, error: GadugiError | None) -> None:
         """There will be no session any more: everything that waits gets its answer now."""
@@ -237,6 +234,11 @@ class Publisher:
         # Two events of one id, to an old router: the answers are equal, so each may have either.
         self._in_flight.setdefault(key, []).extend(entries)
         self._flying += len(entries)
+
+    def _send_again(self, entries: list[Outgoing]) -> None:
+        # Whoever has given up does not want it sent a second time.
+        self._buffer.put_back(entry for entry in entries if not entry.future.cancelled())
+        self._progress()
 
     def _settle(self, entry: Outgoing, answer: dict[str, Any]) -> bool:
         """Tells whoever waits. False: it has to be sent again."""
