@@ -9,12 +9,18 @@ pub mod protocol;
 #[cfg(any(feature = "daemon", feature = "ctl"))]
 #[forbid(unsafe_code)]
 pub mod admin;
+#[cfg(feature = "client")]
+#[forbid(unsafe_code)]
+pub mod client;
 #[cfg(any(feature = "daemon", feature = "ctl"))]
 #[forbid(unsafe_code)]
 pub mod config;
 #[cfg(feature = "ctl")]
 #[forbid(unsafe_code)]
 pub mod ctl;
+#[cfg(any(feature = "daemon", feature = "ctl"))]
+#[forbid(unsafe_code)]
+pub mod holder;
 #[cfg(feature = "daemon")]
 #[forbid(unsafe_code)]
 pub mod router;

@@ -18,12 +18,14 @@ CRATE = "gadugi_router"
 ROOMS = {
     "protocol": (),
     "testing": ("protocol",),
+    "client": ("protocol",),
     "config": ("protocol",),
+    "holder": (),
     "router": ("protocol",),
     "server": ("protocol", "router"),
     "admin": ("protocol", "config", "router", "server"),
-    "service": ("protocol", "config", "router", "server", "admin"),
-    "ctl": ("protocol", "config", "admin"),
+    "service": ("protocol", "config", "holder", "router", "server", "admin"),
+    "ctl": ("protocol", "client", "config", "holder", "admin"),
 }
 
 # What the tests of all rooms share; the compiler keeps it out of everything else.

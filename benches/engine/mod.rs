@@ -47,8 +47,8 @@ pub fn subscribe(router: &mut Router, client: ClientKey, number: u128, pattern: 
 
 /// Takes so many deliveries, which also settles those of the last turn.
 pub fn take(router: &mut Router, client: ClientKey, events: usize, turn: &mut Turn) -> usize {
-    turn.deliveries.clear();
     turn.notices.clear();
     router.take(client, Budget { events, bytes: usize::MAX }, turn, Waker::noop(), 0);
+    turn.written.clear();
     turn.deliveries.len()
 }

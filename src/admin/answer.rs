@@ -1,16 +1,9 @@
 //! Answers that the engine alone has.
 
-use std::process;
-
 use super::guests::Office;
-use super::messages::{
-    Answer, Code, Health, Kicked, LONGEST_EVENT, Letters, Reason, Refused, Request, Requeued, Status, Totals,
-    VERSION,
-};
+use super::messages::{Answer, Code, Kicked, LONGEST_EVENT, Letters, Refused, Request, Requeued};
 use super::rows;
-use crate::protocol;
 use crate::router::{self, Close};
-use crate::server::wall_clock;
 
 impl Office {
     /// Answers what needs nobody else.
@@ -18,9 +11,11 @@ impl Office {
         let now = self.hub.now();
         match request {
             Request::Status => Answer::Status(Box::new(self.status())),
+            Request::Top => Answer::Top(Box::new(self.top())),
             Request::Clients { from } => {
-                let page = self.hub.with(|router| router.client_page(from));
-                Answer::Clients(rows::clients(page, now))
+                let now = self.hub.moment();
+                let page = self.hub.with(|router| router.client_page(from, now));
+                Answer::Clients(rows::clients(page, now.millis))
             }
             Request::Subscriptions { from } => Answer::Subscriptions(rows::subscriptions(
                 self.hub.with(|router| router.subscription_page(from)),
@@ -40,49 +35,12 @@ impl Office {
                 }
             }
             Request::Requeue { id } => self.requeue(id.as_deref()),
+            Request::Explain(question) => self.explain(&question),
+            Request::Locate { id, from } => self.locate(&id, from),
             // Somebody else has answered them.
             Request::Reload | Request::Drain | Request::Settings | Request::Difference => {
                 Answer::Error(Refused::new(Code::BadRequest, "this is not asked here"))
             }
-        }
-    }
-
-    fn status(&self) -> Status {
-        let (now, wall) = (self.hub.now(), wall_clock());
-        let life = self.life.borrow().clone();
-        let (health, queue_depth, waiting_deliveries, stats, counts, dead_letters_kept) =
-            self.hub.with(|router| {
-                let dead = router.dead_letters();
-                (
-                    router.health(now, wall),
-                    router.queue_depth(),
-                    router.waiting_deliveries(),
-                    router.stats().clone(),
-                    router::Reason::ALL.map(|reason| dead.count(reason).iter().sum::<u64>()),
-                    dead.iter().len(),
-                )
-            });
-        let reasons = router::Reason::ALL.iter().zip(counts);
-        Status {
-            pid: process::id(),
-            version: VERSION.to_owned(),
-            url: self.url.clone(),
-            listeners: self.listeners.clone(),
-            phase: life.doing.to_owned(),
-            health: told(health),
-            queue_depth,
-            waiting_deliveries,
-            totals: Totals {
-                accepted: stats.accepted.iter().sum(),
-                refused: stats.refused,
-                matched: stats.matched,
-                delivered: stats.delivered,
-            },
-            dead_letters: reasons
-                .map(|(reason, count)| Reason { reason: reason.as_str().to_owned(), count })
-                .collect(),
-            dead_letters_kept,
-            config_file: self.config_file.clone(),
         }
     }
 
@@ -142,17 +100,4 @@ impl Office {
 fn no_letter(id: &str) -> Refused {
     let text = format!("no dead letter of the event {id:?}: see gadugi-routerctl dead-letters list");
     Refused::new(Code::NotFound, text)
-}
-
-fn told(health: protocol::Health) -> Health {
-    Health {
-        status: health.status.as_str().to_owned(),
-        uptime: health.uptime,
-        events_processed: health.events_processed,
-        events_failed: health.events_failed,
-        events_in_queue: health.events_in_queue,
-        active_subscriptions: health.active_subscriptions,
-        connected_clients: health.connected_clients,
-        errors: health.errors,
-    }
 }

@@ -2,15 +2,17 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener as StdListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::messages::LoggedError;
 use super::orders::{Life, Order};
 use super::talk::{self, Talk};
 use crate::server::Hub;
@@ -32,12 +34,46 @@ pub struct Office {
     pub url: String,
     /// The file that the settings are from.
     pub config_file: Option<String>,
+    /// The last warnings and errors of the log, the newest last.
+    pub recent_errors: Box<dyn Fn() -> Vec<LoggedError> + Send + Sync>,
+    /// Where the log goes: journald, stderr, or a file.
+    pub log: String,
     /// The router's user, who may do all. So may root.
     pub user: u32,
+    /// Who else may.
+    pub admins: Admins,
     /// Where to put orders.
     pub orders: mpsc::Sender<Order>,
     /// Where the router is in its life.
     pub life: watch::Receiver<Life>,
+}
+
+/// Who may change something, besides root and the router's user.
+#[derive(Clone, Debug)]
+pub struct Admins {
+    /// Users.
+    pub users: Vec<u32>,
+    /// Groups.
+    pub groups: Vec<u32>,
+    /// Tells the supplementary groups of a peer.
+    pub peer_groups: fn(BorrowedFd<'_>) -> io::Result<Vec<u32>>,
+}
+
+impl Office {
+    /// Whether this peer may change something.
+    ///
+    /// # Errors
+    /// The operating system does not tell who it is.
+    pub(super) fn trusts(&self, stream: &UnixStream) -> io::Result<(u32, bool)> {
+        let peer = stream.peer_cred()?;
+        let (user, admins) = (peer.uid(), &self.admins);
+        let by_user = user == 0 || user == self.user || admins.users.contains(&user);
+        let is_admin = |group| admins.groups.contains(&group);
+        let trusted = by_user
+            || is_admin(peer.gid())
+            || (!admins.groups.is_empty() && (admins.peer_groups)(stream.as_fd())?.into_iter().any(is_admin));
+        Ok((user, trusted))
+    }
 }
 
 /// The socket's service, until it is dropped.
@@ -58,15 +94,14 @@ impl Guests {
     ///
     /// # Errors
     /// A listener cannot be used.
-    pub fn invite(listeners: Vec<StdListener>, office: Office) -> io::Result<Self> {
-        let office = Arc::new(office);
+    pub fn invite(listeners: Vec<StdListener>, office: &Arc<Office>) -> io::Result<Self> {
         let mut accepting = JoinSet::new();
         // Each connection holds a receiver, so that the end of all of them can be seen.
         let coming = watch::Sender::new(());
         for listener in listeners {
             listener.set_nonblocking(true)?;
             let listener = UnixListener::from_std(listener)?;
-            accepting.spawn(accept_all(listener, Arc::clone(&office), coming.subscribe()));
+            accepting.spawn(accept_all(listener, Arc::clone(office), coming.subscribe()));
         }
         Ok(Self { accepting, coming })
     }

@@ -8,7 +8,13 @@ pub mod messages;
 #[cfg(feature = "daemon")]
 mod answer;
 #[cfg(feature = "daemon")]
+mod explain;
+#[cfg(feature = "daemon")]
+mod figures;
+#[cfg(feature = "daemon")]
 mod guests;
+#[cfg(feature = "daemon")]
+pub mod http;
 #[cfg(feature = "daemon")]
 mod line;
 #[cfg(feature = "daemon")]
@@ -19,10 +25,12 @@ mod rows;
 mod socket;
 #[cfg(feature = "daemon")]
 mod talk;
+#[cfg(feature = "daemon")]
+mod why;
 
 #[cfg(feature = "daemon")]
-pub use guests::{Guests, Office};
+pub use guests::{Admins, Guests, Office};
 #[cfg(feature = "daemon")]
-pub use orders::{Life, Order, OrderRefused};
+pub use orders::{Life, Order, OrderRefused, Phase};
 #[cfg(feature = "daemon")]
 pub use socket::{Placed, Rights, SocketError, place};

@@ -21,11 +21,47 @@ pub enum Order {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OrderRefused(pub Vec<String>);
 
+/// What the router does at this time of its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// It is not ready yet.
+    Starting,
+    /// It is ready.
+    Running,
+    /// Nothing more is accepted; subscribers get what is queued.
+    Draining,
+    /// Connections are closed, one after the other.
+    Closing,
+}
+
+impl Phase {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Starting, Self::Running, Self::Draining, Self::Closing];
+
+    /// For people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closing => "closing connections",
+            other => other.label(),
+        }
+    }
+
+    /// In one word.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Draining => "draining",
+            Self::Closing => "closing",
+        }
+    }
+}
+
 /// Where the router is in its life.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Life {
-    /// In words.
-    pub doing: &'static str,
+    /// What it does.
+    pub doing: Phase,
     /// What was left when the drain's time was over, by priority, and where it is.
     pub left: Option<([u64; 10], &'static str)>,
     /// All is done; the process ends now.
@@ -34,7 +70,7 @@ pub struct Life {
 
 impl Life {
     /// At the beginning.
-    pub const fn new(doing: &'static str) -> Self {
+    pub const fn new(doing: Phase) -> Self {
         Self { doing, left: None, over: false }
     }
 }

@@ -1,34 +1,58 @@
 //! The engine's rows in the words of the messages.
 
-use super::messages::{Client, Clients, Letter, Subscription, Subscriptions};
-use crate::protocol::{EventType, Pattern};
-use crate::router::{ClientRow, DeadLetter, Millis, Page, SubscriptionRow};
+use super::messages::{Client, Clients, Letter, Slowest, Subscription, Subscriptions};
+use crate::protocol::{EventType, Pattern, Time};
+use crate::router::{Behind, ClientRow, DeadLetter, Millis, Page, SubscriptionRow};
+use crate::server::wall_clock;
 
 /// Seconds from then to now.
 fn since(then: Millis, now: Millis) -> f64 {
     now.saturating_sub(then) as f64 / 1_000.0
 }
 
+/// To one digit behind the point: a rate is not known better.
+pub(super) fn tenths(rate: f64) -> f64 {
+    (rate * 10.0).round() / 10.0
+}
+
 pub(super) fn clients(page: Page<ClientRow>, now: Millis) -> Clients {
-    let client = |row: ClientRow| {
-        let (id, remote) = match row.name {
-            Some(name) => (name.id.to_string(), name.remote.into()),
-            None => Default::default(),
-        };
-        Client {
-            id,
-            remote,
-            software: row.software.map(Into::into),
-            connected_for: since(row.since, now),
-            subscriptions: row.subscriptions,
-            waiting_events: row.outbox_events,
-            waiting_bytes: row.outbox_bytes,
-            depth: row.depth,
-            delivered: row.delivered,
-            evicted: row.shed,
-        }
+    Clients { clients: page.rows.into_iter().map(|row| client(row, now)).collect(), next: page.next }
+}
+
+pub(super) fn client(row: ClientRow, now: Millis) -> Client {
+    let (id, remote) = match row.name {
+        Some(name) => (name.id.to_string(), name.remote.into()),
+        None => Default::default(),
     };
-    Clients { clients: page.rows.into_iter().map(client).collect(), next: page.next }
+    let age = now.saturating_sub(row.since).saturating_mul(1_000);
+    let since = Time::from_micros(wall_clock().micros().saturating_sub_unsigned(age));
+    Client {
+        id,
+        remote,
+        software: row.software.map(Into::into),
+        connected_for: self::since(row.since, now),
+        connected_since: Some(since.to_string()),
+        subscriptions: row.subscriptions,
+        waiting_events: row.outbox_events,
+        waiting_bytes: row.outbox_bytes,
+        depth: row.depth,
+        behind_seconds: (row.behind * 1_000.0).round() / 1_000.0,
+        slowest_subscription: row.slowest.map(slowest),
+        published: row.published,
+        published_rate: tenths(row.published_rate),
+        delivered: row.delivered,
+        delivered_rate: tenths(row.delivered_rate),
+        evicted: row.shed,
+    }
+}
+
+fn slowest(behind: Behind) -> Slowest {
+    Slowest {
+        id: behind.id.to_string(),
+        topics: behind.topics.iter().map(Pattern::as_str).map(str::to_owned).collect(),
+        more_topics: behind.more_topics,
+        waiting_events: behind.waiting,
+    }
 }
 
 pub(super) fn subscriptions(page: Page<SubscriptionRow>) -> Subscriptions {

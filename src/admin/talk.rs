@@ -39,8 +39,7 @@ pub(super) struct Talk {
 impl Talk {
     /// Answers until the peer has had enough, takes too long, or the router is at its end.
     pub async fn with(self, mut stream: UnixStream) -> io::Result<()> {
-        let user = stream.peer_cred()?.uid();
-        let may_change = user == 0 || user == self.office.user;
+        let (user, may_change) = self.office.trusts(&stream)?;
         let (from, mut to) = stream.split();
         let mut from = BufReader::with_capacity(READ, from);
         let Some(first) = line::read(&mut from).await? else { return Ok(()) };
@@ -60,7 +59,8 @@ impl Talk {
             let request = match understand(&text, &theirs) {
                 Ok(request) if request.changes() && !may_change => {
                     let text = format!(
-                        "user {user} may only look: root and the router's own user ({}) may change something",
+                        "user {user} may only look: root, the router's own user ({}) and those in its setting \
+                         admin.admins may change something",
                         self.office.user
                     );
                     line::answer(&mut to, &Answer::Error(Refused::new(Code::NotPermitted, text))).await?;
@@ -110,7 +110,7 @@ impl Talk {
                 (router.queue_depth().iter().sum::<usize>() as u64, router.waiting_deliveries())
             });
             let clients = self.office.hub.connections() as u64;
-            let progress = Progress { phase: now.doing.to_owned(), queued, waiting, clients };
+            let progress = Progress { phase: now.doing.as_str().to_owned(), queued, waiting, clients };
             line::answer(to, &Answer::Progress(progress)).await?;
             // Either is a reason to look again.
             drop(tokio::time::timeout(PROGRESS, life.changed()).await);

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::mistake::{Mistakes, Origin};
 use super::settings::Config;
-use super::sources::{Missing, Reading, read_environment, read_file, read_flags};
+use super::sources::{Missing, Reading, read_environment, read_file, read_flags, read_text};
 
 /// What to load from. The process itself is not asked, so that a reload and a test can say it anew.
 #[derive(Clone, Default, Debug)]
@@ -55,6 +55,20 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Mistakes> {
     let file = path.filter(|path| read_file(&mut reading, path, missing)).cloned();
     read_environment(&mut reading, &inputs.environment);
     read_flags(&mut reading, &inputs.flags);
+    finish(reading, file)
+}
+
+/// Checks the text of a file of this name, and nothing else.
+///
+/// # Errors
+/// All mistakes in it.
+pub fn check(path: &Path, text: &str) -> Result<Loaded, Mistakes> {
+    let mut reading = Reading::default();
+    read_text(&mut reading, path, text);
+    finish(reading, Some(path.to_owned()))
+}
+
+fn finish(reading: Reading, file: Option<PathBuf>) -> Result<Loaded, Mistakes> {
     let Reading { config, origins, mistakes, mut warnings } = reading;
     if mistakes.is_empty() {
         warnings.extend(contradictions(&config));
@@ -64,20 +78,25 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Mistakes> {
     }
 }
 
-/// What is allowed setting by setting, but hardly meant together.
-fn contradictions(config: &Config) -> Option<String> {
+/// What is allowed setting by setting, but hardly meant together, or hardly meant by whoever does not know.
+fn contradictions(config: &Config) -> impl Iterator<Item = String> {
     let limits = &config.limits;
-    (limits.outbox_size < limits.max_message_size).then(|| {
+    let outbox = (limits.outbox_size < limits.max_message_size).then(|| {
         "limits.outbox_size is below limits.max_message_size: the largest events fit into no outbox and are never \
          delivered"
             .to_owned()
-    })
+    });
+    let http = config.admin.http.as_ref().filter(|endpoint| !endpoint.is_loopback()).map(|endpoint| {
+        format!(
+            "admin.http = \"{endpoint}\": other machines can read health, metrics and the status without any \
+             authentication; let a firewall or a proxy guard it"
+        )
+    });
+    [outbox, http].into_iter().flatten()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn file(directory: &Path, name: &str, text: &str) -> PathBuf {
@@ -173,5 +192,20 @@ mod tests {
             ..Inputs::default()
         };
         assert_eq!(load(&inputs).unwrap().warnings.len(), 1);
+    }
+
+    #[test]
+    fn http_for_other_machines_is_warned_of() {
+        for (address, warnings) in
+            [("0.0.0.0:9091", 1), ("192.0.2.7:9091", 1), ("9091", 0), ("[::1]:9091", 0)]
+        {
+            let inputs = Inputs {
+                environment: environment("GADUGI_ROUTER_ADMIN__HTTP", address),
+                ..Inputs::default()
+            };
+            let warned = load(&inputs).unwrap().warnings;
+            assert_eq!(warned.len(), warnings, "{warned:?}");
+            assert!(warned.iter().all(|warning| warning.contains("authentication")));
+        }
     }
 }

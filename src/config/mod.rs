@@ -16,13 +16,15 @@ mod sources;
 mod value;
 
 pub use difference::Change;
-pub use load::{Inputs, Loaded, load};
+pub use load::{Inputs, Loaded, check, load};
 pub use mistake::{Cause, Mistake, Mistakes, Origin};
-pub use print::example;
-pub use schema::Setting;
+pub use print::{example, wrapped};
+pub use rules::{Endpoint, parse_duration, parse_size};
+pub use schema::{Setting, joined};
 pub use settings::{
-    Admin, Config, Drain, Limits, Log, LogFormat, LogTarget, Process, SETTINGS, SlowConsumer,
+    Admin, Config, Drain, Limits, Log, LogFormat, LogTarget, Process, SETTINGS, SlowConsumer, TABLES,
 };
+pub use sources::{fetch, unknown};
 
 /// Read when no other file is named, if it exists.
 pub const STANDARD_FILE: &str = "/etc/gadugi-router/config.toml";

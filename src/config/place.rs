@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 pub const NAME: &str = "gadugi-router";
 /// The socket for the control program in the run-time directory.
 pub const SOCKET: &str = "admin.sock";
+/// The log file in the directory for logs.
+pub const LOG_FILE: &str = "router.log";
 /// The PID file in the run-time directory.
 pub const PID_FILE: &str = "gadugi-router.pid";
 
@@ -72,6 +74,20 @@ impl Place {
     }
 }
 
+/// Where logs are when no other place is set: `$LOGS_DIRECTORY`, else /var/log/gadugi-router for root, else
+/// `$XDG_STATE_HOME/gadugi-router`, else ~/.local/state/gadugi-router. None without a home.
+pub fn logs_directory(environment: &Environment, uid: u32) -> Option<PathBuf> {
+    if let Some(list) = variable(environment, "LOGS_DIRECTORY") {
+        return Some(first(list));
+    }
+    if uid == 0 {
+        return Some(Path::new("/var/log").join(NAME));
+    }
+    let state = absolute(environment, "XDG_STATE_HOME").map(Path::to_owned);
+    let state = state.or_else(|| absolute(environment, "HOME").map(|home| home.join(".local/state")));
+    state.map(|state| state.join(NAME))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +120,16 @@ mod tests {
         for nothing in [vec![], vec![("XDG_RUNTIME_DIR", "relative")], vec![("RUNTIME_DIRECTORY", "")]] {
             assert_eq!(chosen(&nothing, SOMEBODY), ("/tmp/gadugi-router-1234".to_owned(), false));
         }
+    }
+
+    #[test]
+    fn logs_are_where_the_environment_or_the_user_s_home_says() {
+        let chosen = |variables: &[(&str, &str)], uid| logs_directory(&environment(variables), uid);
+        assert_eq!(chosen(&[("LOGS_DIRECTORY", "/l:/m")], ROOT), Some("/l".into()));
+        assert_eq!(chosen(&[("HOME", "/h")], ROOT), Some("/var/log/gadugi-router".into()));
+        let both = [("XDG_STATE_HOME", "/s"), ("HOME", "/h")];
+        assert_eq!(chosen(&both, SOMEBODY), Some("/s/gadugi-router".into()));
+        assert_eq!(chosen(&both[1..], SOMEBODY), Some("/h/.local/state/gadugi-router".into()));
+        assert_eq!(chosen(&[], SOMEBODY), None);
     }
 }

@@ -47,15 +47,19 @@ fn document(write: impl Fn(&Setting) -> String) -> String {
     text
 }
 
-/// A comment in lines that fit a terminal.
 fn comment(text: &str) -> String {
+    wrapped(text, "#")
+}
+
+/// A text in lines that fit a terminal, each with this and a space in front.
+pub fn wrapped(text: &str, lead: &str) -> String {
     const WIDTH: usize = 80;
     let mut out = String::new();
-    let mut line = String::from("#");
+    let mut line = String::from(lead);
     for word in text.split_whitespace() {
         if line.len() + word.len() >= WIDTH {
             writeln!(out, "{line}").ok();
-            line.truncate(1);
+            line.truncate(lead.len());
         }
         line.push(' ');
         line.push_str(word);

@@ -25,7 +25,7 @@ impl Setting {
 
     /// What it is for.
     pub fn doc(&self) -> String {
-        self.doc_lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+        joined(self.doc_lines)
     }
 
     /// What it may be, to stand after "must be".
@@ -44,9 +44,14 @@ impl Setting {
     }
 
     /// The table it stands in, "" for the top level, and its name there.
-    pub(super) fn split(&self) -> (&'static str, &'static str) {
+    pub fn split(&self) -> (&'static str, &'static str) {
         self.key.rsplit_once('.').unwrap_or(("", self.key))
     }
+}
+
+/// The text of a comment in lines.
+pub fn joined(lines: &[&str]) -> String {
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 
 /// The names of all tables, some of them more than once.
@@ -107,6 +112,9 @@ macro_rules! settings {
                 }
             }
         )*
+
+        /// The tables of the settings, and what each is for.
+        pub static TABLES: &[(&str, &[&str])] = &[("", &[$($top_doc),+]), $((stringify!($table), &[$($table_doc),+]),)*];
 
         /// All settings, top level first, in the order in which they are printed.
         pub static SETTINGS: &[$crate::config::Setting] = &[

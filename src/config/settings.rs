@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::rules::{
-    Account, Auto, Choice, FilePath, Host, Level, Octal, Origins, Switch, duration, size, whole,
+    Account, Accounts, Auto, Choice, Endpoint, FilePath, Host, HostNames, Level, ListenOn, Octal, Origins,
+    Switch, duration, size, whole,
 };
 use super::schema::settings;
 
@@ -153,20 +154,29 @@ settings! {
         landlock: bool = true, Switch;
     }
 
-    /// How gadugi-routerctl reaches the router.
+    /// How gadugi-routerctl, a monitoring system and a browser reach the router.
     [admin] pub struct Admin {
         /// The Unix socket that it connects to; "" is admin.sock in the run-time directory.
         socket: Option<PathBuf> = None, FilePath;
         /// Who may connect: the permissions of the socket's file. Those who may, but are neither root nor the router's
-        /// own user, can only look.
+        /// own user nor one of `admins`, can only look.
         socket_mode: u32 = 0o660, Octal;
         /// The group of the socket's file; "" is the router's own.
         socket_group: Option<String> = None, Account;
+        /// Users, and groups with a @ before them, who may change something besides root and the router's own user, if
+        /// they may connect. They are looked up at the start.
+        admins: Vec<String> = Vec::new(), Accounts;
+        /// Where health, readiness, metrics and the status are told over HTTP: "127.0.0.1:9091", or a port alone for
+        /// loopback; "" is nowhere. Nobody is asked who he is there.
+        http: Option<Endpoint> = None, ListenOn;
+        /// Names by which that may be addressed, beside IP addresses and "localhost": what stands in the Host header of
+        /// a request. Others are refused, so that no web page can reach it by a name of its own (DNS rebinding).
+        http_hosts: Vec<String> = Vec::new(), HostNames;
     }
 }
 
 /// Tables and settings that later versions will have, so that their names get a better answer than "unknown key".
-pub(super) const NOT_YET: &[&str] = &["admin.http", "auth", "store", "tls"];
+pub(super) const NOT_YET: &[&str] = &["auth", "store", "tls"];
 
 #[cfg(test)]
 mod tests {

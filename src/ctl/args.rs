@@ -7,22 +7,38 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::failure::{Failure, USAGE};
+use super::bench::BenchArgs;
+use super::configure::ConfigureArgs;
+use super::explain::ExplainArgs;
+use super::failure::{EXITS, Failure, USAGE};
+use super::logs::LogsArgs;
+use super::patience::PatienceArgs;
+use super::publish::PublishArgs;
+use super::restart::RestartArgs;
+use super::start::StartArgs;
+use super::top::TopArgs;
+use super::watch::{MonitorArgs, SubscribeArgs};
+use crate::client::Address;
 
 /// Looks at a running gadugi-router and changes it.
 #[derive(Parser, Debug)]
-#[command(name = "gadugi-routerctl", version, after_help = AFTER_HELP)]
+#[command(name = "gadugi-routerctl", version, after_help = after_help())]
 pub(super) struct Args {
     /// The router's admin socket, instead of looking for it
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub socket: Option<PathBuf>,
 
+    /// The router's WebSocket, for the commands that publish and subscribe: ws://HOST:PORT or unix:/PATH. Left out =
+    /// $GADUGI_ROUTER_URL, else what the router at the admin socket says, else ws://localhost:9090
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WS-URL")]
+    pub url: Option<Address>,
+
     /// Print JSON: one document, or a line each for what goes on
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
 
     /// Print no colours; so does a NO_COLOR in the environment
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_color: bool,
 
     #[command(subcommand)]
@@ -34,6 +50,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Tell how the router is
     Status,
+    /// Show live how much goes through the router, and where it is slow
+    Top(TopArgs),
     /// List the clients that are connected
     Clients {
         /// Only those that have something waiting or missed something, the slowest first
@@ -61,6 +79,26 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: DeadLettersCommand,
     },
+    /// Tell why an event would reach a subscriber, or did not
+    Explain(ExplainArgs),
+    /// Publish events, and tell what became of each
+    Publish(PublishArgs),
+    /// Show events of some topics as they come
+    Subscribe(SubscribeArgs),
+    /// Show all events as they come
+    Monitor(MonitorArgs),
+    /// Measure a running router under a small load
+    Bench(BenchArgs),
+    /// Change the configuration file: by questions on a terminal, else by --set
+    Configure(ConfigureArgs),
+    /// Start the router: through systemd or launchd where it is a service, else in the background
+    Start(StartArgs),
+    /// Wind the router down, show how far that is, and wait for its end
+    Stop(PatienceArgs),
+    /// Stop the router and start it anew
+    Restart(RestartArgs),
+    /// Print the router's log: from the journal when it logs there, else from its file
+    Logs(LogsArgs),
     /// Print the completions for a shell
     Completions {
         /// Which one
@@ -113,17 +151,13 @@ pub(super) struct Which {
     pub all: bool,
 }
 
-const AFTER_HELP: &str = "\
-Exit codes:
-   0 fine
-   3 there is no running router
-   4 the router does not answer
-  64 wrong usage
-  69 there is no such client or dead letter
-  71 operating system error
-  76 the router is of another version and does not understand this
-  77 no permission
-  78 a mistake in the configuration";
+/// Where help lists what every command takes.
+const GLOBAL: &str = "Global options";
+
+fn after_help() -> String {
+    let line = |(code, meaning): &(u8, &str)| format!("\n  {code:>2} {meaning}");
+    format!("Exit codes:{}", EXITS.iter().map(line).collect::<String>())
+}
 
 /// Help and version are answers; the rest is wrong usage.
 pub(super) fn answer(error: &clap::Error) -> ExitCode {

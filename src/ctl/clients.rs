@@ -6,9 +6,38 @@ use serde_json::json;
 
 use super::connection::Connection;
 use super::failure::Failure;
-use super::output::{Output, by_priority, duration, plain};
+use super::output::{Output, brief, by_priority, duration, plain, to_the_second};
 use super::table::{Column, lines};
-use crate::admin::messages::{Answer, Client, Request};
+use crate::admin::messages::{Answer, Client, Request, Slowest};
+
+const COLUMNS: &[Column] = &[
+    Column::Words("ID"),
+    Column::Words("ADDRESS"),
+    Column::Words("SINCE"),
+    Column::Numbers("CONNECTED"),
+    Column::Numbers("SUBSCRIPTIONS"),
+    Column::Numbers("IN/S"),
+    Column::Numbers("OUT/S"),
+    Column::Numbers("PUBLISHED"),
+    Column::Numbers("DELIVERED"),
+    Column::Numbers("WAITING"),
+    Column::Numbers("BYTES"),
+    Column::Numbers("EVICTED"),
+    Column::Words("BY PRIORITY"),
+    Column::Words("SOFTWARE"),
+];
+const SLOW_COLUMNS: &[Column] = &[
+    Column::Words("ID"),
+    Column::Words("ADDRESS"),
+    Column::Numbers("WAITING"),
+    Column::Numbers("BYTES"),
+    Column::Numbers("BEHIND"),
+    Column::Numbers("OUT/S"),
+    Column::Numbers("EVICTED"),
+    Column::Words("SLOWEST SUBSCRIPTION"),
+    Column::Words("BY PRIORITY"),
+    Column::Words("SOFTWARE"),
+];
 
 pub(super) fn run(router: &mut Connection, out: &mut Output, slow: bool) -> Result<(), Failure> {
     let mut clients = all(router)?;
@@ -22,19 +51,8 @@ pub(super) fn run(router: &mut Connection, out: &mut Output, slow: bool) -> Resu
     if clients.is_empty() {
         return out.line(if slow { "no client is slow" } else { "no client is connected" });
     }
-    let columns = [
-        Column::Words("ID"),
-        Column::Words("ADDRESS"),
-        Column::Numbers("CONNECTED"),
-        Column::Numbers("SUBSCRIPTIONS"),
-        Column::Numbers("DELIVERED"),
-        Column::Numbers("WAITING"),
-        Column::Numbers("BYTES"),
-        Column::Numbers("EVICTED"),
-        Column::Words("BY PRIORITY"),
-        Column::Words("SOFTWARE"),
-    ];
-    for line in lines(&columns, &clients.into_iter().map(row).collect::<Vec<_>>()) {
+    let rows: Vec<_> = clients.into_iter().map(if slow { slow_row } else { row }).collect();
+    for line in lines(if slow { SLOW_COLUMNS } else { COLUMNS }, &rows) {
         out.line(line)?;
     }
     Ok(())
@@ -58,8 +76,12 @@ fn row(client: Client) -> Vec<String> {
     vec![
         client.id,
         plain(&client.remote),
+        client.connected_since.as_deref().map(to_the_second).unwrap_or_default(),
         duration(client.connected_for),
         client.subscriptions.to_string(),
+        format!("{:.1}", client.published_rate),
+        format!("{:.1}", client.delivered_rate),
+        client.published.to_string(),
         client.delivered.to_string(),
         client.waiting_events.to_string(),
         client.waiting_bytes.to_string(),
@@ -67,4 +89,31 @@ fn row(client: Client) -> Vec<String> {
         by_priority(&client.depth.map(|depth| depth as u64)),
         plain(&client.software.unwrap_or_default()),
     ]
+}
+
+fn slow_row(client: Client) -> Vec<String> {
+    vec![
+        client.id,
+        plain(&client.remote),
+        client.waiting_events.to_string(),
+        client.waiting_bytes.to_string(),
+        if client.waiting_events == 0 { "-".to_owned() } else { brief(client.behind_seconds) },
+        format!("{:.1}", client.delivered_rate),
+        client.evicted.to_string(),
+        client.slowest_subscription.as_ref().map(subscription).unwrap_or_default(),
+        by_priority(&client.depth.map(|depth| depth as u64)),
+        plain(&client.software.unwrap_or_default()),
+    ]
+}
+
+/// Its patterns, how much waits for it, and its id.
+fn subscription(slowest: &Slowest) -> String {
+    let mut topics: Vec<_> = slowest.topics.iter().map(|topic| plain(topic)).collect();
+    if topics.is_empty() {
+        topics.push("*".to_owned());
+    }
+    if slowest.more_topics > 0 {
+        topics.push(format!("{} more", slowest.more_topics));
+    }
+    format!("{} ({} waiting, {})", topics.join(","), slowest.waiting_events, plain(&slowest.id))
 }

@@ -7,10 +7,11 @@ use serde_json::json;
 use super::args::ConfigCommand;
 use super::connection::Connection;
 use super::failure::Failure;
+use super::keeper;
 use super::output::{Output, plain};
 use super::reload;
 use crate::admin::messages::{Answer, Request, Setting};
-use crate::config::{self, Inputs, STANDARD_FILE};
+use crate::config::Mistakes;
 
 pub(super) fn run(
     what: ConfigCommand,
@@ -26,14 +27,7 @@ pub(super) fn run(
 
 /// As the router itself would: with the environment.
 fn check(file: Option<PathBuf>, out: &mut Output) -> Result<(), Failure> {
-    let standard_file = Some(PathBuf::from(STANDARD_FILE));
-    let inputs =
-        Inputs { file, standard_file, environment: std::env::vars_os().collect(), ..Inputs::default() };
-    let loaded = config::load(&inputs).map_err(|mistakes| {
-        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        let message = format!("{} to correct", if mistakes.len() == 1 { "a mistake" } else { "mistakes" });
-        Failure::mistakes(mistakes, message)
-    })?;
+    let loaded = keeper::load(file.as_deref()).map_err(|found| mistakes(&found))?;
     let file = loaded.file.as_ref().map(|file| file.display().to_string());
     if out.json {
         return out.document(&json!({ "ok": true, "file": file, "warnings": loaded.warnings }));
@@ -45,6 +39,13 @@ fn check(file: Option<PathBuf>, out: &mut Output) -> Result<(), Failure> {
         Some(file) => out.line(format_args!("{}: ok", plain(&file))),
         None => out.line("no configuration file; defaults and environment: ok"),
     }
+}
+
+/// All of them, for whoever is to correct them.
+pub(super) fn mistakes(found: &Mistakes) -> Failure {
+    let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+    let message = format!("{} to correct", if found.len() == 1 { "a mistake" } else { "mistakes" });
+    Failure::mistakes(found, message)
 }
 
 fn show(router: &mut Connection, out: &mut Output) -> Result<(), Failure> {

@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// And for what takes a while: reading its settings, telling how far its end is.
 const MORE_PATIENCE: Duration = Duration::from_secs(60);
 
+/// The system takes 0 for no time-out.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// A router that has greeted.
 pub(super) struct Connection {
     path: PathBuf,
@@ -46,6 +49,11 @@ impl Connection {
         &self.path
     }
 
+    /// The router's version.
+    pub fn version(&self) -> &str {
+        &self.router.version
+    }
+
     /// Asks for something that the router has at hand.
     pub fn ask(&mut self, request: &Request) -> Result<Answer, Failure> {
         self.say(request)?;
@@ -54,8 +62,13 @@ impl Connection {
 
     /// Asks for something that takes a while.
     pub fn ask_patiently(&mut self, request: &Request) -> Result<Answer, Failure> {
-        // Without it the shorter time is all there is.
-        drop(self.stream.get_ref().set_read_timeout(Some(MORE_PATIENCE)));
+        self.ask_within(request, MORE_PATIENCE)
+    }
+
+    /// Asks for something that may take this long; so may each answer that follows.
+    pub fn ask_within(&mut self, request: &Request, patience: Duration) -> Result<Answer, Failure> {
+        // Without it the shorter time is all there is. None at all would be for ever.
+        drop(self.stream.get_ref().set_read_timeout(Some(patience.max(SHORTEST))));
         self.ask(request)
     }
 

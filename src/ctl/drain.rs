@@ -6,42 +6,51 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use super::failure::Failure;
 use super::output::{Output, by_priority};
+use super::progress::line;
 use crate::admin::messages::{Answer, Ended, Progress, Request};
 
+/// How long it may take until the router tells how far it is.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the process may take after its last word. Where a service manager holds the socket, it is always there.
 const LAST: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 pub(super) fn run(mut router: Connection, out: &mut Output) -> Result<(), Failure> {
-    let mut answer = router.ask_patiently(&Request::Drain)?;
     let mut shown = None;
-    loop {
+    let ended = follow(&mut router, PATIENCE, |progress| {
         if out.json {
-            out.json_line(&answer)?;
+            return out.json_line(&Answer::Progress(progress));
         }
+        if shown.as_ref() != Some(&progress) {
+            out.line(line(&progress))?;
+        }
+        shown = Some(progress);
+        Ok(())
+    })?;
+    let said = if out.json { out.json_line(&Answer::Ended(ended)) } else { out.line(last_line(&ended)) };
+    wait_for_the_end(&router);
+    said
+}
+
+/// Asks for the end, or for how far it is when it has begun, and tells that until it is over.
+pub(super) fn follow(
+    router: &mut Connection,
+    patience: Duration,
+    mut tell: impl FnMut(Progress) -> Result<(), Failure>,
+) -> Result<Ended, Failure> {
+    let mut answer = router.ask_within(&Request::Drain, patience)?;
+    loop {
         match answer {
-            Answer::Progress(progress) => {
-                if !out.json && shown.as_ref() != Some(&progress) {
-                    out.line(line(&progress))?;
-                }
-                shown = Some(progress);
-            }
-            Answer::Ended(ended) => {
-                wait_for_the_end(&router);
-                return if out.json { Ok(()) } else { out.line(last_line(&ended)) };
-            }
+            Answer::Progress(progress) => tell(progress)?,
+            Answer::Ended(ended) => return Ok(ended),
             _ => return Err(router.not_understood("it does not say how far the end is")),
         }
         answer = router.next()?;
     }
 }
 
-fn line(progress: &Progress) -> String {
-    let Progress { phase, queued, waiting, clients } = progress;
-    format!("{phase}: {queued} queued, {waiting} waiting for subscribers, {clients} clients")
-}
-
-fn last_line(ended: &Ended) -> String {
+/// What came of it, in words.
+pub(super) fn last_line(ended: &Ended) -> String {
     let left: u64 = ended.left.iter().sum();
     if left == 0 {
         return "ended: everything was delivered".to_owned();
@@ -50,7 +59,7 @@ fn last_line(ended: &Ended) -> String {
 }
 
 /// The socket's file is the last thing but one that the process takes away.
-fn wait_for_the_end(router: &Connection) {
+pub(super) fn wait_for_the_end(router: &Connection) {
     let begun = Instant::now();
     while begun.elapsed() < LAST && router.path().exists() {
         thread::sleep(LOOK_AGAIN);

@@ -1,5 +1,6 @@
 //! Why a command did not do what it should: a code for scripts, a name for programs, a line for people.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -7,6 +8,8 @@ use serde_json::json;
 
 use crate::admin::messages::{Code, Refused};
 
+/// The answer is no.
+const NO: u8 = 1;
 /// There is no running router; as LSB's and systemd's `status` say it.
 pub(super) const NOT_RUNNING: u8 = 3;
 /// The router does not answer.
@@ -23,6 +26,23 @@ pub(super) const PROTOCOL: u8 = 76;
 pub(super) const DENIED: u8 = 77;
 /// A mistake in the configuration.
 pub(super) const CONFIG: u8 = 78;
+/// Ended by Ctrl-C, as a shell tells it.
+pub(super) const INTERRUPTED: u8 = 130;
+
+/// All of them with what they mean. `start` and `restart` also end with what the router ended with.
+pub(super) const EXITS: &[(u8, &str)] = &[
+    (0, "fine"),
+    (1, "explain: it reaches nobody of those who are asked about"),
+    (NOT_RUNNING, "there is no running router"),
+    (NO_ANSWER, "the router does not answer, or has not ended in time"),
+    (USAGE, "wrong usage"),
+    (UNAVAILABLE, "there is no such client, dead letter, log or program, or an event was not taken"),
+    (SYSTEM, "operating system error"),
+    (PROTOCOL, "the router is of another version and does not understand this"),
+    (DENIED, "no permission"),
+    (CONFIG, "a mistake in the configuration"),
+    (INTERRUPTED, "questions were ended by Ctrl-C"),
+];
 
 /// Why it was not done.
 #[derive(Debug)]
@@ -66,13 +86,23 @@ impl Failure {
         Self::new(code, "output", format!("cannot write to stdout: {error}"))
     }
 
+    /// It was answered on stdout, and the answer is no. That is for scripts; nobody needs to hear it again.
+    pub fn answered_no() -> Self {
+        Self::new(NO, "no", String::new())
+    }
+
     pub fn code(&self) -> ExitCode {
         self.code.into()
     }
 
+    /// Whether it is of this sort.
+    pub fn is(&self, code: u8) -> bool {
+        self.code == code
+    }
+
     /// Says it on stderr, if that is there to hear it.
     pub fn tell(&self, json: bool) {
-        if self.code == 0 {
+        if self.code == 0 || self.code == NO {
             return;
         }
         let mut err = io::stderr().lock();
@@ -88,5 +118,11 @@ impl Failure {
             drop(writeln!(err, "{mistake}"));
         }
         drop(writeln!(err, "gadugi-routerctl: {}", self.message));
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }

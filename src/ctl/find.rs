@@ -6,11 +6,8 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 
 use super::failure::{Failure, NOT_RUNNING};
-use crate::config::place::{Environment, NAME, Place, SOCKET};
+use crate::config::place::{Environment, Place, SOCKET};
 use crate::config::{self, Inputs, STANDARD_FILE};
-
-/// Where a unit of the service manager would be.
-const UNITS: [&str; 3] = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 /// The socket that is named, else the first that is there of those where a router of this user's, or the machine's,
 /// would have it.
@@ -59,15 +56,8 @@ fn is_there(path: &Path) -> bool {
 
 /// Nobody is there.
 pub(super) fn not_running(why: &str) -> Failure {
-    let unit = format!("{NAME}.service");
-    let managed = Path::new("/run/systemd/system").exists()
-        && UNITS.iter().any(|folder| Path::new(folder).join(&unit).exists());
-    let how = if managed { "systemctl start gadugi-router" } else { "gadugi-router --daemon" };
-    Failure::new(
-        NOT_RUNNING,
-        "not_running",
-        format!("the router is not running ({why}): start it with {how}"),
-    )
+    let text = format!("the router is not running ({why}): start it with gadugi-routerctl start");
+    Failure::new(NOT_RUNNING, "not_running", text)
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! What is printed on stdout.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::json;
+use terminal_size::Width;
 
 use super::failure::Failure;
 
@@ -35,6 +37,25 @@ impl Output {
         io::stdout().flush().map_err(Failure::output)
     }
 
+    /// How wide a line may be, if stdout is a terminal.
+    pub fn width(&self) -> Option<usize> {
+        let is_terminal = !self.json && io::stdout().is_terminal();
+        let (Width(width), _) = terminal_size::terminal_size().filter(|_| is_terminal)?;
+        Some(width.into())
+    }
+
+    /// Something to know while a command goes on, on stderr.
+    pub fn notice(&self, name: &str, text: impl Display) {
+        let mut err = io::stderr().lock();
+        // Whether anybody reads it is not this command's business.
+        drop(if self.json {
+            let notice = json!({ "notice": { "code": name, "message": text.to_string() } });
+            writeln!(err, "{notice}")
+        } else {
+            writeln!(err, "gadugi-routerctl: {text}")
+        });
+    }
+
     /// The text in a colour, if there are colours.
     pub fn good(&self, text: &str, is_good: bool) -> String {
         match (self.colour, is_good) {
@@ -63,6 +84,27 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
+/// A short time in three digits.
+pub(super) fn brief(seconds: f64) -> String {
+    let (number, unit) = if seconds < 1.0 { (seconds * 1_000.0, "ms") } else { (seconds, "s") };
+    let digits = if number >= 100.0 {
+        0
+    } else if number >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{number:.digits$} {unit}")
+}
+
+/// A moment as the router writes it, without the fraction of the second.
+pub(super) fn to_the_second(time: &str) -> String {
+    match time.get(..19) {
+        Some(head) if time.ends_with("+00:00") => format!("{head}Z"),
+        _ => plain(time),
+    }
+}
+
 /// Counts by priority as `10:3 5:12`, highest first, without zeros.
 pub(super) fn by_priority<T: Copy + Into<u64>>(counts: &[T]) -> String {
     let counted = counts.iter().map(|&count| count.into()).enumerate().rev().filter(|(_, count)| *count > 0);
@@ -82,6 +124,18 @@ mod tests {
     fn durations_have_two_units_at_most() {
         let shown = [0.4, 59.9, 61.0, 7_384.0, 200_000.0, -1.0].map(duration);
         assert_eq!(shown, ["0s", "59s", "1m 1s", "2h 3m", "2d 7h", "0s"]);
+    }
+
+    #[test]
+    fn short_times_have_three_digits() {
+        let shown = [0.000_05, 0.012_34, 0.5, 1.0, 12.34, 1_234.0].map(brief);
+        assert_eq!(shown, ["0.05 ms", "12.3 ms", "500 ms", "1.00 s", "12.3 s", "1234 s"]);
+    }
+
+    #[test]
+    fn a_moment_is_told_to_the_second() {
+        assert_eq!(to_the_second("2026-01-31T12:00:00.123456+00:00"), "2026-01-31T12:00:00Z");
+        assert_eq!(to_the_second("soon"), "soon");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::connection::Connection;
 use super::failure::Failure;
-use super::output::{Output, by_priority, plain};
-use crate::admin::messages::{Answer, Request, Status};
+use super::output::{Output, brief, by_priority, plain, to_the_second};
+use crate::admin::messages::{Answer, Latency, LoggedError, Quantiles, Request, Status};
 
 pub(super) fn run(router: &mut Connection, out: &mut Output) -> Result<(), Failure> {
     let status = match router.ask(&Request::Status)? {
@@ -45,14 +45,52 @@ fn lines(status: &Status, out: &Output) -> Vec<String> {
             status.totals.delivered,
             status.waiting_deliveries
         ),
+        format!(
+            "Rates: {:.1} accepted, {:.1} delivered a second",
+            status.rates.accepted, status.rates.delivered
+        ),
+        format!("Queue: {} of {} events", status.queue_depth.iter().sum::<usize>(), status.queue_capacity),
         format!("Dead Letters: {}", dead_letters(status)),
     ];
     if status.queue_depth.iter().any(|&depth| depth > 0) {
         let depth = status.queue_depth.map(|depth| depth as u64);
         lines.push(format!("Queue by Priority: {}", by_priority(&depth)));
     }
+    lines.extend(latency(&status.latency));
+    lines.extend(recent_errors(&status.recent_errors));
     lines.extend(health.errors.iter().map(|error| format!("Problem: {error}")));
     lines
+}
+
+/// Highest priority first, as it is served.
+fn latency(all: &[Latency]) -> Vec<String> {
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let both = |of: &Quantiles| match (of.p50, of.p99) {
+        (Some(p50), Some(p99)) => format!("{} / {}", brief(p50), brief(p99)),
+        _ => "-".to_owned(),
+    };
+    let line = |of: &Latency| {
+        let (matched, delivered) = (both(&of.queue_wait), both(&of.delivery));
+        format!(
+            "  {:>2}: matched {matched}, delivered {delivered} ({} times)",
+            of.priority, of.delivery.count
+        )
+    };
+    let heading = "Latency by Priority (half within / 99 % within):".to_owned();
+    std::iter::once(heading).chain(all.iter().rev().map(line)).collect()
+}
+
+fn recent_errors(all: &[LoggedError]) -> Vec<String> {
+    if all.is_empty() {
+        return vec!["Recent Errors: none".to_owned()];
+    }
+    let line = |error: &LoggedError| {
+        let times = if error.times > 1 { format!(" ({} times)", error.times) } else { String::new() };
+        format!("  {}  {}: {}{times}", to_the_second(&error.time), error.level, plain(&error.message))
+    };
+    std::iter::once("Recent Errors:".to_owned()).chain(all.iter().map(line)).collect()
 }
 
 fn dead_letters(status: &Status) -> String {

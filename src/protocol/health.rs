@@ -1,9 +1,12 @@
 //! The router's health as it is told to clients.
 
+use serde::Deserialize;
+
 use super::Time;
 
 /// The router's health in one word.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
     /// All is well.
     Healthy,
@@ -25,7 +28,7 @@ impl HealthStatus {
 }
 
 /// The `health` object of the reply to `get_health`.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct Health {
     /// In one word.
     pub status: HealthStatus,

@@ -1,12 +1,16 @@
 //! The event types.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 macro_rules! event_types {
-    ($($name:ident = $text:literal,)*) => {
+    ($($(#[$mark:meta])? $name:ident = $text:literal,)*) => {
         /// What an event is about. A type the router does not know becomes `custom`.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
         #[repr(u8)]
         pub enum EventType {
-            $(#[doc = concat!("`", $text, "`")] $name,)*
+            $(#[doc = concat!("`", $text, "`")] $(#[$mark])? $name,)*
         }
 
         impl EventType {
@@ -49,7 +53,20 @@ event_types! {
     SystemAlert = "system.alert",
     SystemError = "system.error",
     SystemInfo = "system.info",
+    #[default]
     Custom = "custom",
+}
+
+impl Serialize for EventType {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        into.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for EventType {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self::from_wire(&Cow::<str>::deserialize(from)?).unwrap_or_default())
+    }
 }
 
 /// A set of event types; empty means all.

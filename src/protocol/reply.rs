@@ -1,5 +1,6 @@
 //! Every message to a client but the events themselves. Compact JSON, `type` first.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{ErrorCode, FEATURES, Health, PROTOCOL, Pattern, Priority, Time, WireError, write};
@@ -101,7 +102,8 @@ impl<'a> Outcome<'a> {
 }
 
 /// Whether a published event was taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It was.
     Queued,

@@ -1,8 +1,10 @@
 //! Instants on the wire: how the router writes them, and which of the publishers' it takes.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use jiff::{Timestamp, tz::Offset};
+use serde::de::{Deserialize, Deserializer, Error};
 
 use super::write;
 
@@ -25,6 +27,11 @@ impl Time {
         self.0
     }
 
+    /// Reads what a clock wrote that knew its offset; without one nobody can say which instant is meant.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<Timestamp>().ok().map(|at| Self(at.as_microsecond()))
+    }
+
     /// As it stands on the wire. An instant outside the years 0 to 9999 is written as the nearest inside.
     pub(super) fn written(self) -> [u8; WRITTEN] {
         let nearest = if self.0 < 0 { Timestamp::UNIX_EPOCH } else { Timestamp::MAX };
@@ -44,6 +51,13 @@ impl Time {
 impl fmt::Display for Time {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(std::str::from_utf8(&self.written()).unwrap_or_default())
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(from)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom("a date-time with its offset was expected"))
     }
 }
 
@@ -150,6 +164,15 @@ mod tests {
         assert_eq!(Time::from_micros(0).to_string(), "1970-01-01T00:00:00.000000+00:00");
         assert_eq!(Time::from_micros(-1).to_string(), "1969-12-31T23:59:59.999999+00:00");
         assert_eq!(Time::from_micros(951_782_400_000_001).to_string(), "2000-02-29T00:00:00.000001+00:00");
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for micros in [0, 1_769_860_800_123_456, -1] {
+            let time = Time::from_micros(micros);
+            assert_eq!(Time::parse(&time.to_string()), Some(time));
+        }
+        assert_eq!(Time::parse("2026-01-31T12:00:00"), None);
     }
 
     #[test]

@@ -76,21 +76,36 @@ impl Pattern {
 
     /// Whether a topic is one that it means.
     pub fn matches(&self, topic: &str) -> bool {
+        self.mismatch(topic).is_none()
+    }
+
+    /// Where a topic is not one that it means.
+    pub fn mismatch<'a>(&'a self, topic: &'a str) -> Option<Mismatch<'a>> {
         if self.is_all() {
-            return true;
+            return None;
         }
-        let mut rest = topic.split('.');
-        for part in self.parts() {
-            match (part, rest.next()) {
-                (_, None) => return false,
-                ("**", Some(_)) => return true,
-                ("*", Some(_)) => {}
-                (part, Some(given)) if part == given => {}
-                _ => return false,
+        let (mut wanted, mut given) = (self.parts(), topic.split('.'));
+        for at in 1.. {
+            match (wanted.next(), given.next()) {
+                (None, None) | (Some("**"), Some(_)) => return None,
+                (Some("*"), Some(_)) => {}
+                (Some(part), Some(other)) if part == other => {}
+                (wanted, given) => return Some(Mismatch { at, wanted, given }),
             }
         }
-        rest.next().is_none()
+        None
     }
+}
+
+/// Where a topic leaves a pattern.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mismatch<'a> {
+    /// The part, counted from 1.
+    pub at: usize,
+    /// What the pattern has there; `None` = it has ended.
+    pub wanted: Option<&'a str>,
+    /// What the topic has there; `None` = it has ended.
+    pub given: Option<&'a str>,
 }
 
 #[cfg(test)]
@@ -120,6 +135,20 @@ mod tests {
         assert!(!pattern("task.**").matches("task") && !pattern("task.**").matches("tasks.a"));
         assert!(pattern("**").matches("task") && pattern("**").matches("a.b"));
         assert!(pattern("*.x.**").matches("a.x.c") && !pattern("*.x.**").matches("a.x"));
+    }
+
+    #[test]
+    fn it_is_told_where_a_topic_leaves_a_pattern() {
+        for (text, topic, at, wanted, given) in [
+            ("task.*", "task.a.b", 3, None, Some("b")),
+            ("task.*", "task", 2, Some("*"), None),
+            ("task.**", "task", 2, Some("**"), None),
+            ("task.creatd", "task.created", 2, Some("creatd"), Some("created")),
+            ("*.failed.**", "agent.done.x", 2, Some("failed"), Some("done")),
+        ] {
+            assert_eq!(pattern(text).mismatch(topic), Some(Mismatch { at, wanted, given }), "{text} {topic}");
+        }
+        assert_eq!(pattern("task.**").mismatch("task.a.b"), None);
     }
 
     #[test]

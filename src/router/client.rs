@@ -6,6 +6,7 @@ use std::task::Waker;
 use uuid::Uuid;
 
 use super::outbox::Outbox;
+use super::recent::Recent;
 use super::subscription::{Gap, SubscriptionKey};
 use super::{Millis, Reason, Refusals};
 use crate::protocol::Time;
@@ -93,8 +94,12 @@ pub(super) struct Client {
     pub software: Option<Box<str>>,
     /// When it was named.
     pub since: Millis,
+    /// Events of it that were accepted.
+    pub published: u64,
+    pub published_lately: Recent,
     /// Deliveries that it took and wrote.
     pub delivered: u64,
+    pub delivered_lately: Recent,
     /// Deliveries that were shed because it is slow, and how many of them are reported.
     pub shed: u64,
     pub shed_reported: u64,
@@ -116,7 +121,10 @@ impl Client {
             name: None,
             software: None,
             since: 0,
+            published: 0,
+            published_lately: Recent::default(),
             delivered: 0,
+            delivered_lately: Recent::default(),
             shed: 0,
             shed_reported: 0,
         }

@@ -88,7 +88,7 @@ impl Router {
         if self.client(key).is_some() {
             // What it did not write it has put back.
             let written = self.clients.remove(key.index as usize).outbox.settle();
-            self.stats.delivered += written as u64;
+            self.count_delivered(written as u64, now);
         }
     }
 

@@ -7,9 +7,10 @@ use slab::Slab;
 use uuid::Uuid;
 
 use super::client::{Client, Notice};
+use super::latency::Stamp;
 use super::outbox::Waiting;
 use super::subscription::{Subscription, SubscriptionKey};
-use super::{ClientKey, Close, DeadLetter, DeadLetters, Millis, Reason, Router};
+use super::{ClientKey, Close, DeadLetter, DeadLetters, Millis, Moment, Reason, Router};
 use crate::protocol::Event;
 
 /// How much a connection takes in one turn.
@@ -31,7 +32,16 @@ pub struct Delivery {
     /// The subscription's number, for lean deliveries.
     pub number: u32,
     pub(super) key: SubscriptionKey,
+    pub(super) accepted: Stamp,
     pub(super) deadline: Millis,
+}
+
+impl Delivery {
+    /// What it was in the outbox.
+    pub(super) fn into_waiting(self) -> Waiting {
+        let Self { event, key, accepted, deadline, .. } = self;
+        Waiting { event, subscription: key, accepted, deadline }
+    }
 }
 
 /// What a connection gets in one turn. Kept by the connection's thread for its memory.
@@ -41,6 +51,8 @@ pub struct Turn {
     pub notices: Vec<Notice>,
     /// Highest priority first.
     pub deliveries: Vec<Delivery>,
+    /// Those of the last turn, to be dropped outside of any lock.
+    pub written: Vec<Delivery>,
     /// The connection is to be closed after this turn.
     pub close: Option<Close>,
 }
@@ -71,18 +83,33 @@ pub(super) fn lose(
 }
 
 impl Router {
-    /// All that was taken in the last turn and not put back is written; fills `turn` with what is next. When
-    /// that leaves nothing, `waker` is woken as soon as there is more; for a close it is woken in any case.
-    pub fn take(&mut self, key: ClientKey, budget: Budget, turn: &mut Turn, waker: &Waker, now: Millis) {
+    /// All that was taken in the last turn and not put back is written, and what of it is still in `turn` is counted
+    /// as handed over now; fills `turn` with what is next. When that leaves nothing, `waker` is woken as soon as there
+    /// is more; for a close it is woken in any case.
+    pub fn take(
+        &mut self,
+        key: ClientKey,
+        budget: Budget,
+        turn: &mut Turn,
+        waker: &Waker,
+        now: impl Into<Moment>,
+    ) {
+        let now = now.into();
+        self.count_written(turn, now);
+        let now = now.millis;
         if self.client(key).is_none() {
             turn.close = Some(Close::GoingAway);
             return;
         }
-        let Self { clients, subscriptions, dead, stats, .. } = self;
+        let Self { clients, subscriptions, dead, stats, delivered_lately, .. } = self;
         let client = &mut clients[key.index as usize];
         let written = client.outbox.settle() as u64;
-        stats.delivered += written;
-        client.delivered += written;
+        if written > 0 {
+            stats.delivered += written;
+            client.delivered += written;
+            client.delivered_lately.add(written, now);
+            delivered_lately.add(written, now);
+        }
         let mut bytes = 0;
         while turn.deliveries.len() < budget.events && bytes < budget.bytes {
             let Some(waiting) = client.outbox.take() else { break };
@@ -98,6 +125,7 @@ impl Router {
                 subscription: subscription.id,
                 number: subscription.number,
                 key: waiting.subscription,
+                accepted: waiting.accepted,
                 deadline: waiting.deadline,
             });
         }
@@ -116,6 +144,21 @@ impl Router {
         }
     }
 
+    /// Counts what is in the turn as handed over, all of one read together.
+    fn count_written(&mut self, turn: &mut Turn, now: Moment) {
+        let Turn { deliveries, written, .. } = turn;
+        written.clear();
+        std::mem::swap(deliveries, written);
+        let alike = |one: &Delivery, other: &Delivery| {
+            one.accepted == other.accepted && one.event.priority() == other.event.priority()
+        };
+        for run in written.chunk_by(alike) {
+            if let [first, ..] = run {
+                self.latency.delivered(first.event.priority(), first.accepted, now, run.len() as u64);
+            }
+        }
+    }
+
     /// What a connection that is still writing what it took is to be told: nothing counts as written by this.
     pub fn take_notices(&mut self, key: ClientKey, turn: &mut Turn) {
         let Some(client) = self.client(key) else { return turn.close = Some(Close::GoingAway) };
@@ -123,19 +166,24 @@ impl Router {
         turn.close = client.close;
     }
 
-    /// The last deliveries taken could not be written: back in front, in order. `turn.deliveries` from `from`
-    /// on is drained. If the bounds have become smaller since they were taken, the lowest, newest go.
-    pub fn put_back(&mut self, key: ClientKey, turn: &mut Turn, from: usize, now: Millis) {
+    /// The last deliveries taken could not be written: back in front, in order. `turn.deliveries` is drained: what is
+    /// before `from` is counted as handed over. If the bounds have become smaller since they were taken, the lowest,
+    /// newest go.
+    pub fn put_back(&mut self, key: ClientKey, turn: &mut Turn, from: usize, now: impl Into<Moment>) {
+        let now = now.into();
         let Self { clients, subscriptions, dead, settings, new_deadline, .. } = self;
         let client = clients.get_mut(key.index as usize).filter(|client| client.generation == key.generation);
-        let Some(client) = client else { return turn.deliveries.truncate(from) };
+        let Some(client) = client else {
+            turn.deliveries.truncate(from);
+            return self.count_written(turn, now);
+        };
         // Its socket is full, and wakes it when there is room.
         client.idle = false;
         for delivery in turn.deliveries.drain(from..).rev() {
-            let waiting =
-                Waiting { event: delivery.event, subscription: delivery.key, deadline: delivery.deadline };
-            let known = subscriptions.get(delivery.key.0 as usize);
-            if known.is_some_and(|known| known.id == delivery.subscription) {
+            let subscription = delivery.subscription;
+            let waiting = delivery.into_waiting();
+            let known = subscriptions.get(waiting.subscription.0 as usize);
+            if known.is_some_and(|known| known.id == subscription) {
                 // While it was taken, nothing that expires may have been left to look for.
                 *new_deadline |= waiting.deadline < Millis::MAX;
                 client.outbox.put_back(waiting);
@@ -146,13 +194,14 @@ impl Router {
                 let expelled = client.close == Some(Close::SlowConsumer);
                 let reason = if expelled { Reason::SlowConsumer } else { Reason::Unsubscribed };
                 let event = waiting.event;
-                dead.push(DeadLetter { event, reason, at: now, subscription: Some(delivery.subscription) });
+                dead.push(DeadLetter { event, reason, at: now.millis, subscription: Some(subscription) });
             }
         }
         let mut gone = Vec::new();
         client.outbox.shrink(settings, |waiting| gone.push(waiting));
         for waiting in gone {
-            lose(subscriptions, dead, client, waiting, Reason::Evicted, now);
+            lose(subscriptions, dead, client, waiting, Reason::Evicted, now.millis);
         }
+        self.count_written(turn, now);
     }
 }

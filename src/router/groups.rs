@@ -7,20 +7,49 @@ use foldhash::fast::RandomState;
 use slab::Slab;
 
 use super::ingress::Queued;
-use super::outbox::Room;
+use super::outbox::{Ahead, Room};
 use super::subscription::{GroupKey, SubscriptionKey};
-use super::{Millis, Refusals, Router, SlowConsumer};
-use crate::protocol::Event;
+use super::{ClientKey, Millis, Refusals, Router};
+use crate::protocol::Priority;
 
 /// How suitable a member is; the greatest gets the event.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Fitness {
     /// It has room, or can make some.
-    room: Room,
+    room: Option<Room>,
     /// Events that wait for its client: fewer is better.
     load: Reverse<usize>,
     /// The event it was last given: longer ago is better, so that equals take turns.
     chosen: Reverse<u64>,
+}
+
+/// Why one member is fitter than another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Advantage {
+    /// It has room, or can make some by shedding what ranks lower, and the other cannot.
+    Room,
+    /// Less waits for its client.
+    Load {
+        /// Events that wait for its client.
+        fitter: usize,
+        /// And for the other's.
+        other: usize,
+    },
+    /// It was longer ago that its group gave it something.
+    Turn,
+}
+
+impl Fitness {
+    /// What it has before another that is not as fit.
+    pub(super) fn advantage(self, other: Self) -> Advantage {
+        if self.room != other.room {
+            Advantage::Room
+        } else if self.load != other.load {
+            Advantage::Load { fitter: self.load.0, other: other.load.0 }
+        } else {
+            Advantage::Turn
+        }
+    }
 }
 
 struct Group {
@@ -74,9 +103,11 @@ impl Router {
     pub(super) fn share(&mut self, queued: &Queued, now: Millis, matched: &mut u32, refused: &mut Refusals) {
         let mut contenders = std::mem::take(&mut self.contenders);
         contenders.sort_unstable();
+        let measure = (queued.event.size(), queued.event.priority());
         for group in contenders.chunk_by(|one, other| one.0 == other.0) {
-            let members = group.iter().filter_map(|&(_, key)| Some((self.fitness(key, &queued.event)?, key)));
-            let Some((_, fittest)) = members.max_by_key(|&(fitness, _)| fitness) else { continue };
+            let Some((_, fittest)) = self.fittest(group, measure, |_| Some(Ahead::default())) else {
+                continue;
+            };
             if let Some(subscription) = self.subscriptions.get_mut(fittest.0 as usize) {
                 subscription.chosen = self.sequence;
             }
@@ -86,15 +117,32 @@ impl Router {
         self.contenders = contenders;
     }
 
+    /// The member of a group that is to get the event. `ahead` says what is thought to have come first for a
+    /// client; `None` when that has expelled it.
+    pub(super) fn fittest(
+        &self,
+        group: &[(GroupKey, SubscriptionKey)],
+        (bytes, priority): (usize, Priority),
+        ahead: impl Fn(ClientKey) -> Option<Ahead>,
+    ) -> Option<(Fitness, SubscriptionKey)> {
+        let members =
+            group.iter().filter_map(|&(_, key)| Some((self.fitness(key, (bytes, priority), &ahead)?, key)));
+        members.max_by_key(|&(fitness, _)| fitness)
+    }
+
     /// `None` when the member is gone, expelled by an earlier delivery of the same event.
-    pub(super) fn fitness(&self, member: SubscriptionKey, event: &Event) -> Option<Fitness> {
+    pub(super) fn fitness(
+        &self,
+        member: SubscriptionKey,
+        (bytes, priority): (usize, Priority),
+        ahead: impl Fn(ClientKey) -> Option<Ahead>,
+    ) -> Option<Fitness> {
         let subscription = self.subscriptions.get(member.0 as usize)?;
         let outbox = &self.clients.get(subscription.client.index as usize)?.outbox;
-        let room = outbox.room(event.size(), event.priority(), &self.settings);
-        let sheds = self.settings.slow_consumer == SlowConsumer::Evict;
+        let ahead = ahead(subscription.client)?;
         Some(Fitness {
-            room: if room == Room::ByShedding && !sheds { Room::No } else { room },
-            load: Reverse(outbox.len()),
+            room: outbox.prospect(ahead, bytes, priority, &self.settings).ok(),
+            load: Reverse(outbox.len_after(ahead)),
             chosen: Reverse(subscription.chosen),
         })
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::ingress::Fill;
 use super::{ClientKey, ClientName, Millis, Router};
 use crate::protocol::{Event, Health, HealthStatus, Priority, Time};
 
@@ -34,6 +35,15 @@ pub struct Stats {
     pub delivered: u64,
     /// When the last event was accepted.
     pub last_event: Option<Millis>,
+}
+
+/// How much happens in a second, lately.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    /// Events that were accepted.
+    pub accepted: f64,
+    /// Deliveries that were handed to the operating system.
+    pub delivered: f64,
 }
 
 /// One client, for statistics and tests.
@@ -77,9 +87,32 @@ impl Router {
         &self.stats
     }
 
+    /// Events that were accepted and deliveries that were handed over, each by the second, over about the last ten.
+    pub fn rates(&self, now: Millis) -> Rates {
+        Rates {
+            accepted: self.accepted_lately.per_second(0, now),
+            delivered: self.delivered_lately.per_second(0, now),
+        }
+    }
+
+    pub(super) fn count_delivered(&mut self, deliveries: u64, now: Millis) {
+        self.stats.delivered += deliveries;
+        self.delivered_lately.add(deliveries, now);
+    }
+
+    /// Events that the ingress queue has room for.
+    pub fn queue_capacity(&self) -> usize {
+        self.ingress.capacity()
+    }
+
     /// Events in the ingress queue, by priority, lowest first.
     pub fn queue_depth(&self) -> [usize; Priority::LEVELS] {
         self.ingress.depth()
+    }
+
+    /// How full the ingress queue is, 0 to 1; of several queues the fullest.
+    pub fn queue_fullness(&self) -> f64 {
+        self.ingress.fill().map(|fill| fill.part()).fold(0.0, f64::max)
     }
 
     /// Clients that are connected.
@@ -130,16 +163,17 @@ impl Router {
     pub fn health(&self, now: Millis, wall: Time) -> Health {
         let mut errors = Vec::new();
         let mut status = HealthStatus::Healthy;
-        let fullness = self.ingress.fullness();
-        if fullness > DEGRADED_ABOVE {
+        for fill in self.ingress.fill().filter(|fill| fill.part() > DEGRADED_ABOVE) {
             status = HealthStatus::Degraded;
-            errors.push(format!("the ingress queue is {:.0} % full", fullness * 100.0));
+            errors.push(in_words(&fill));
         }
         let Stats { failed, processed, .. } = self.stats;
         if failed as f64 > UNHEALTHY_ABOVE * processed as f64 {
             status = HealthStatus::Unhealthy;
-            errors
-                .push(format!("{failed} events were evicted from the ingress queue, {processed} processed"));
+            errors.push(format!(
+                "{failed} events failed, evicted from the full ingress queue: more than {:.0} % of the {processed} processed",
+                UNHEALTHY_ABOVE * 100.0
+            ));
         }
         Health {
             status,
@@ -157,4 +191,15 @@ impl Router {
             errors,
         }
     }
+}
+
+/// Why this part of the queue is a reason to worry.
+fn in_words(fill: &Fill) -> String {
+    let Fill { priorities, len, capacity } = fill;
+    let of = match (priorities.start(), priorities.end()) {
+        (1, 10) => String::new(),
+        (only, same) if only == same => format!(" for priority {only}"),
+        (from, to) => format!(" for priorities {from} to {to}"),
+    };
+    format!("the ingress queue{of} is {:.0} % full: {len} of {capacity} events", fill.part() * 100.0)
 }

@@ -3,8 +3,10 @@
 //! One capacity for all ten levels, or with `use_multi_queue` four of them: system (10) 1,000, high (7 to 9)
 //! 5,000, normal (5, 6) 10,000, low (1 to 4) 5,000. Either way a higher level is served before a lower one.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use super::latency::Stamp;
 use super::levels::{Levels, Waits};
 use super::{Millis, Receipt, Settings};
 use crate::protocol::{Event, Priority};
@@ -16,11 +18,33 @@ struct Class {
     len: usize,
 }
 
+impl Class {
+    fn is_full(&self) -> bool {
+        self.len >= self.capacity
+    }
+}
+
+/// How full a part of the queue is.
+pub(super) struct Fill {
+    /// The priorities that share it.
+    pub priorities: RangeInclusive<u8>,
+    pub len: usize,
+    pub capacity: usize,
+}
+
+impl Fill {
+    /// 0 to 1, or more by what was forced in.
+    pub fn part(&self) -> f64 {
+        self.len as f64 / self.capacity.max(1) as f64
+    }
+}
+
 /// An accepted event on its way to the dispatcher.
 pub(super) struct Queued {
     pub event: Arc<Event>,
     pub deadline: Millis,
     pub receipt: Option<Receipt>,
+    pub accepted: Stamp,
 }
 
 impl Waits for Queued {
@@ -77,9 +101,20 @@ impl Ingress {
         self.levels.depth()
     }
 
-    /// How full the fullest class is, 0 to 1.
-    pub fn fullness(&self) -> f64 {
-        self.classes.iter().map(|class| class.len as f64 / class.capacity.max(1) as f64).fold(0.0, f64::max)
+    /// How many events there is room for.
+    pub fn capacity(&self) -> usize {
+        self.classes.iter().map(|class| class.capacity).sum()
+    }
+
+    /// How full each part with a capacity of its own is, lowest first.
+    pub fn fill(&self) -> impl Iterator<Item = Fill> {
+        let above = self.classes.iter().skip(1).map(|class| class.from.get() - 1);
+        let tops = above.chain([Priority::SYSTEM.get()]);
+        self.classes.iter().zip(tops).map(|(class, to)| Fill {
+            priorities: class.from.get()..=to,
+            len: class.len,
+            capacity: class.capacity,
+        })
     }
 
     pub fn soonest(&self) -> Millis {
@@ -89,7 +124,7 @@ impl Ingress {
     /// Takes an event in if there is room in its class; otherwise it comes back.
     pub fn admit(&mut self, queued: Queued) -> Result<(), Queued> {
         let class = self.class(queued.event.priority());
-        if class.len >= class.capacity {
+        if class.is_full() {
             return Err(queued);
         }
         class.len += 1;
@@ -104,10 +139,10 @@ impl Ingress {
             Err(queued) => queued,
         };
         let priority = queued.event.priority();
-        let from = self.class(priority).from;
-        if self.levels.lowest(from).is_none_or(|lowest| lowest >= priority) {
+        if self.outranked(priority).is_none() {
             return Offered::Refused(queued);
         }
+        let from = self.class(priority).from;
         let Some(victim) = self.levels.pop_lowest_newest(from) else { return Offered::Refused(queued) };
         self.levels.push(queued);
         Offered::InPlaceOf(victim)
@@ -136,9 +171,29 @@ impl Ingress {
         }
     }
 
+    /// The lowest level of its class, if an event of this priority outranks it.
+    pub fn outranked(&self, priority: Priority) -> Option<Priority> {
+        let from = self.classes[self.class_of(priority)].from;
+        self.levels.lowest(from).filter(|&lowest| lowest < priority)
+    }
+
+    /// Whether an event of this priority needs no other's place.
+    pub fn has_room(&self, priority: Priority) -> bool {
+        !self.classes[self.class_of(priority)].is_full()
+    }
+
+    /// All that is queued, in the order in which it is matched.
+    pub fn iter(&self) -> impl Iterator<Item = &Queued> {
+        self.levels.iter()
+    }
+
+    fn class_of(&self, priority: Priority) -> usize {
+        self.classes.partition_point(|class| class.from <= priority).saturating_sub(1)
+    }
+
     fn class(&mut self, priority: Priority) -> &mut Class {
-        let above = self.classes.partition_point(|class| class.from <= priority);
-        &mut self.classes[above.saturating_sub(1)]
+        let at = self.class_of(priority);
+        &mut self.classes[at]
     }
 
     fn count_out(&mut self, priority: Priority) {

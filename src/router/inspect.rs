@@ -4,15 +4,22 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{ClientKey, ClientName, DeadLetter, Millis, Published, Router};
-use crate::protocol::{Event, Priority, Subscription as Wanted};
+use super::client::Client;
+use super::{ClientKey, ClientName, DeadLetter, Millis, Moment, Published, Router};
+use crate::protocol::{Event, Pattern, Priority, Subscription as Wanted};
 
 /// Places that are looked at for one page, also when they are free.
-const LOOKED_AT: usize = 4_096;
+pub(super) const LOOKED_AT: usize = 4_096;
 /// Rows of a page.
-const ROWS: usize = 250;
+pub(super) const ROWS: usize = 250;
+/// Of what waits for a client, so many are looked at to find its slowest subscription.
+const SAMPLE: usize = 100;
+/// And so many for a page; the row that crosses it is the last.
+const SAMPLES: usize = 2_000;
+/// Patterns of it that are shown.
+const SHOWN: usize = 3;
 /// Patterns and names in a page of subscriptions; the row that crosses it is the last.
-const NAMES: usize = 2_000;
+pub(super) const NAMES: usize = 2_000;
 
 /// A part of a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,7 +31,7 @@ pub struct Page<T> {
 }
 
 /// A client, as an operator sees it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ClientRow {
     /// What it is called.
     pub name: Option<ClientName>,
@@ -40,10 +47,33 @@ pub struct ClientRow {
     pub outbox_bytes: usize,
     /// Events that wait for it, by priority, lowest first.
     pub depth: [usize; Priority::LEVELS],
+    /// Seconds since the oldest of what waits was accepted; 0 when nothing does.
+    pub behind: f64,
+    /// The subscription with the most that waits.
+    pub slowest: Option<Behind>,
+    /// Events of it that were accepted.
+    pub published: u64,
+    /// The same by the second, lately.
+    pub published_rate: f64,
     /// Deliveries that it has taken.
     pub delivered: u64,
+    /// The same by the second, lately.
+    pub delivered_rate: f64,
     /// Deliveries that it had to miss because it is slow.
     pub shed: u64,
+}
+
+/// The subscription of a client for which the most waits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Behind {
+    /// Its id.
+    pub id: Uuid,
+    /// The first of its patterns; none means `*`.
+    pub topics: Vec<Pattern>,
+    /// How many more patterns it has.
+    pub more_topics: usize,
+    /// Events that wait for it; estimated when many wait for the client.
+    pub waiting: usize,
 }
 
 /// A subscription, as an operator sees it.
@@ -72,26 +102,74 @@ pub struct Requeued {
 
 impl Router {
     /// Clients from this place on.
-    pub fn client_page(&self, from: usize) -> Page<ClientRow> {
-        let mut rows = Vec::new();
+    pub fn client_page(&self, from: usize, now: impl Into<Moment>) -> Page<ClientRow> {
+        let now = now.into();
+        let (mut rows, mut samples) = (Vec::new(), 0);
         let end = self.clients.capacity().min(from.saturating_add(LOOKED_AT));
         for place in from..end {
-            if rows.len() == ROWS {
+            if rows.len() == ROWS || samples >= SAMPLES {
                 return Page { rows, next: Some(place) };
             }
             let Some(client) = self.clients.get(place) else { continue };
-            rows.push(ClientRow {
-                name: client.name.as_deref().cloned(),
-                software: client.software.clone(),
-                since: client.since,
-                subscriptions: client.subscriptions.len(),
-                outbox_events: client.outbox.len(),
-                outbox_bytes: client.outbox.bytes(),
-                depth: client.outbox.depth(),
-                delivered: client.delivered,
-                shed: client.shed,
-            });
+            samples += client.outbox.waiting().min(SAMPLE);
+            rows.push(self.row(client, now));
         }
+        Page { rows, next: (end < self.clients.capacity()).then_some(end) }
+    }
+
+    /// One client, if it is still there.
+    pub fn client_row(&self, key: ClientKey, now: impl Into<Moment>) -> Option<ClientRow> {
+        let client = self.clients.get(key.index as usize).filter(|it| it.generation == key.generation)?;
+        Some(self.row(client, now.into()))
+    }
+
+    fn row(&self, client: &Client, now: Moment) -> ClientRow {
+        let Moment { millis, .. } = now;
+        ClientRow {
+            name: client.name.as_deref().cloned(),
+            software: client.software.clone(),
+            since: client.since,
+            subscriptions: client.subscriptions.len(),
+            outbox_events: client.outbox.len(),
+            outbox_bytes: client.outbox.bytes(),
+            depth: client.outbox.depth(),
+            behind: client.outbox.age(now).unwrap_or(0.0),
+            slowest: self.slowest(client),
+            published: client.published,
+            published_rate: client.published_lately.per_second(client.since, millis),
+            delivered: client.delivered,
+            delivered_rate: client.delivered_lately.per_second(client.since, millis),
+            shed: client.shed,
+        }
+    }
+
+    /// The subscription with the most that waits, from an even sample of it.
+    fn slowest(&self, client: &Client) -> Option<Behind> {
+        let waiting = client.outbox.waiting();
+        let step = waiting.div_ceil(SAMPLE).max(1);
+        let mut sample: Vec<_> =
+            client.outbox.iter().step_by(step).map(|waiting| waiting.subscription).collect();
+        sample.sort_unstable();
+        let most = sample.chunk_by(|one, other| one == other).max_by_key(|of_one| of_one.len())?;
+        let subscription = self.subscriptions.get(most.first()?.0 as usize)?;
+        let topics: Vec<_> = subscription.patterns.iter().take(SHOWN).cloned().collect();
+        Some(Behind {
+            id: subscription.id,
+            more_topics: subscription.patterns.len() - topics.len(),
+            topics,
+            waiting: most.len() * waiting / sample.len(),
+        })
+    }
+
+    /// For how many clients from this place on how much waits; those for which nothing does are left out.
+    pub fn waiting_page(&self, from: usize) -> Page<(usize, ClientKey)> {
+        let end = self.clients.capacity().min(from.saturating_add(LOOKED_AT));
+        let waiting = |place: usize| {
+            let client = self.clients.get(place).filter(|client| client.outbox.len() > 0)?;
+            let key = ClientKey { index: place as u32, generation: client.generation };
+            Some((client.outbox.len(), key))
+        };
+        let rows = (from..end).filter_map(waiting).collect();
         Page { rows, next: (end < self.clients.capacity()).then_some(end) }
     }
 

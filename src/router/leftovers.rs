@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::delivery::lose;
 use super::ingress::{Offered, Queued};
-use super::outbox::Waiting;
+use super::latency::Stamp;
+use super::outbox::{Ahead, Waiting};
 use super::subscription::SubscriptionKey;
-use super::{ClientKey, DeadLetter, Delivery, Millis, Reason, Receipt, Refusals, Router};
+use super::{ClientKey, DeadLetter, Delivery, Millis, Moment, Reason, Receipt, Refusals, Router};
 use crate::protocol::{Event, Priority, Subscription as Wanted};
 
 /// An event that is left.
@@ -63,8 +64,7 @@ impl Left {
     /// How many there are of each priority, lowest first.
     pub fn by_priority(&self) -> [u64; Priority::LEVELS] {
         let mut counts = [0; Priority::LEVELS];
-        let owed = self.owed.iter().flat_map(|owed| &owed.deliveries);
-        for leftover in self.queued.iter().chain(owed) {
+        for leftover in self.iter() {
             counts[leftover.event.priority().index()] += 1;
         }
         counts
@@ -74,6 +74,11 @@ impl Left {
     pub fn subscribers(&self) -> usize {
         let here: HashSet<_> = self.owed.iter().filter_map(|owed| Some(owed.of?.0)).collect();
         here.len() + self.owed.iter().filter(|owed| owed.of.is_none()).count()
+    }
+
+    /// All that is left.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Leftover> {
+        self.queued.iter().chain(self.owed.iter().flat_map(|owed| &owed.deliveries))
     }
 
     /// Whether nothing is left.
@@ -99,7 +104,7 @@ impl Router {
     pub fn take_left(&mut self) -> Left {
         self.ended = true;
         let mut left = std::mem::take(&mut self.held);
-        while let Some(Queued { event, deadline, receipt }) = self.ingress.pop() {
+        while let Some(Queued { event, deadline, receipt, .. }) = self.ingress.pop() {
             if !receipt.is_some_and(|receipt| receipt.is_probe()) {
                 left.queued.push(Leftover { event, deadline, receipt });
             }
@@ -121,7 +126,8 @@ impl Router {
     /// Gives up what is left: all of it goes to the dead letters, and into the gaps that clients are told of.
     pub fn bury(&mut self, left: Left, now: Millis) {
         for Leftover { event, deadline, receipt } in left.queued {
-            self.lose_queued(Queued { event, deadline, receipt }, Reason::Drain, now);
+            let accepted = Stamp::default();
+            self.lose_queued(Queued { event, deadline, receipt, accepted }, Reason::Drain, now);
         }
         let Self { clients, subscriptions, dead, by_id, .. } = self;
         for Owed { deliveries, of, .. } in left.owed {
@@ -140,7 +146,7 @@ impl Router {
                 continue;
             };
             for Leftover { event, deadline, .. } in deliveries {
-                let waiting = Waiting { event, subscription, deadline };
+                let waiting = Waiting { event, subscription, accepted: Stamp::default(), deadline };
                 lose(subscriptions, dead, client, waiting, Reason::Drain, now);
             }
         }
@@ -177,7 +183,7 @@ impl Router {
         for Leftover { event, deadline, receipt } in queued {
             self.new_deadline |= deadline < Millis::MAX;
             self.stats.accepted[event.priority().index()] += 1;
-            match self.ingress.offer(Queued { event, deadline, receipt }) {
+            match self.ingress.offer(Queued { event, deadline, receipt, accepted: Moment::from(now).stamp }) {
                 Offered::Queued => {}
                 Offered::InPlaceOf(other) | Offered::Refused(other) => {
                     self.lose_queued(other, Reason::Evicted, now);
@@ -200,9 +206,7 @@ impl Router {
     pub fn disconnect_amid(&mut self, key: ClientKey, begun: &Delivery, now: Millis) {
         let Some(client) = self.client(key) else { return };
         let leftover = Leftover::new(Arc::clone(&begun.event), begun.deadline);
-        let waiting =
-            Waiting { event: Arc::clone(&begun.event), subscription: begun.key, deadline: begun.deadline };
-        client.outbox.untake(&waiting);
+        client.outbox.untake(&begun.clone().into_waiting());
         let wanted = self.wanted(begun.key).unwrap_or_default();
         let owed = Owed { wanted, deliveries: vec![leftover], of: Some((key, begun.subscription)) };
         self.begun.push((key, owed));
@@ -214,7 +218,7 @@ impl Router {
         let Some(at) = self.begun.iter().position(|(of, _)| *of == key) else { return };
         let (_, owed) = self.begun.swap_remove(at);
         if is_written {
-            self.stats.delivered += 1;
+            self.count_delivered(1, now);
         } else if self.ended {
             self.held.owed.insert(0, owed);
         } else {
@@ -238,7 +242,7 @@ impl Router {
         client.outbox.clear(|gone| waiting.push(gone));
         let first = left.owed.len();
         let mut places: Vec<SubscriptionKey> = Vec::new();
-        for Waiting { event, subscription, deadline } in waiting {
+        for Waiting { event, subscription, deadline, .. } in waiting {
             let at = places.iter().position(|place| *place == subscription).unwrap_or_else(|| {
                 let id = self.subscriptions.get(subscription.0 as usize).map_or(Uuid::nil(), |it| it.id);
                 let wanted = self.wanted(subscription).unwrap_or_default();
@@ -252,7 +256,8 @@ impl Router {
 
     fn hand_over(&mut self, place: SubscriptionKey, leftover: Leftover, now: Millis) {
         self.new_deadline |= leftover.deadline < Millis::MAX;
-        let queued = Queued { event: leftover.event, deadline: leftover.deadline, receipt: None };
+        let Leftover { event, deadline, .. } = leftover;
+        let queued = Queued { event, deadline, receipt: None, accepted: Moment::from(now).stamp };
         self.deliver(place, &queued, now, &mut 0, &mut Refusals::default());
     }
 
@@ -263,7 +268,9 @@ impl Router {
         let admits = |place: &SubscriptionKey| {
             self.subscriptions.get(place.0 as usize).is_some_and(|subscription| subscription.admits(event))
         };
-        let fit = |place| Some((self.fitness(place, event)?, place));
+        let fit = |place| {
+            Some((self.fitness(place, (event.size(), event.priority()), |_| Some(Ahead::default()))?, place))
+        };
         found.into_iter().filter(admits).filter_map(fit).max_by_key(|&(fitness, _)| fitness).map(|(_, it)| it)
     }
 

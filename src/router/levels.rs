@@ -62,8 +62,13 @@ impl<T: Waits> Levels<T> {
     }
 
     /// All that waits, in the order in which it would be taken.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.queues.iter().rev().flatten()
+    }
+
+    /// The oldest of each level in which something waits.
+    pub fn oldest(&self) -> impl Iterator<Item = &T> {
+        self.queues.iter().filter_map(VecDeque::front)
     }
 
     /// Events and bytes in the levels below `priority`.

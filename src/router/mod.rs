@@ -9,18 +9,23 @@ mod clients;
 mod dead_letters;
 mod delivery;
 mod drain;
+mod explain;
 mod groups;
 mod health;
 mod index;
 mod ingress;
 mod inspect;
+mod latency;
 mod leftovers;
 mod levels;
 mod lifecycle;
 mod outbox;
 mod publish;
+mod recent;
+mod rehearsal;
 mod settings;
 mod subscription;
+mod topics;
 
 use std::collections::HashMap;
 use std::task::Waker;
@@ -33,19 +38,25 @@ pub use client::{ClientKey, ClientName, Close, Notice};
 pub use clients::{Refusal, Subscribed};
 pub use dead_letters::{DeadLetter, DeadLetters, Reason};
 pub use delivery::{Budget, Delivery, Turn};
-pub use health::{ClientView, Slow, Stats};
+pub use explain::{Admission, Explained, Located, Obstacle, Place, Spot, Whom};
+pub use groups::Advantage;
+pub use health::{ClientView, Rates, Slow, Stats};
 pub use index::Index;
-pub use inspect::{ClientRow, Page, Requeued, SubscriptionRow};
+pub use inspect::{Behind, ClientRow, Page, Requeued, SubscriptionRow};
+pub use latency::{Histogram, Latency, Moment};
 pub use leftovers::{Left, Leftover, Owed};
 pub use publish::{Published, Receipt, Refusals};
 pub use settings::{Settings, SlowConsumer};
 pub use subscription::Gap;
+pub use topics::Busiest;
 
 use client::Client;
 use drain::Goodbye;
 use groups::Groups;
 use ingress::Ingress;
+use recent::Recent;
 use subscription::{GroupKey, Subscription, SubscriptionKey};
+use topics::TopicWatch;
 
 /// Milliseconds since the engine's start.
 pub type Millis = u64;
@@ -61,6 +72,11 @@ pub struct Router {
     groups: Groups,
     dead: DeadLetters,
     stats: Stats,
+    latency: Latency,
+    accepted_lately: Recent,
+    delivered_lately: Recent,
+    /// Somebody looks at the topics.
+    topics: Option<Box<TopicWatch>>,
     draining: bool,
     /// What to tell clients of the drain: when it gives up, and after how long the next one may come back.
     goodbye: Option<Goodbye>,
@@ -99,6 +115,10 @@ impl Router {
             by_id: HashMap::default(),
             groups: Groups::default(),
             stats: Stats::default(),
+            latency: Latency::default(),
+            accepted_lately: Recent::default(),
+            delivered_lately: Recent::default(),
+            topics: None,
             draining: false,
             goodbye: None,
             ended: false,
@@ -118,6 +138,11 @@ impl Router {
     /// The settings in force.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// How long events take.
+    pub fn latency(&self) -> &Latency {
+        &self.latency
     }
 
     /// What was lost.

@@ -5,15 +5,18 @@
 
 use std::sync::Arc;
 
+use super::latency::Stamp;
 use super::levels::{Levels, Waits};
 use super::subscription::SubscriptionKey;
-use super::{Millis, Reason, Settings};
+use super::{Millis, Moment, Reason, Settings, SlowConsumer};
 use crate::protocol::{Event, Priority};
 
 /// One delivery that waits.
 pub(super) struct Waiting {
     pub event: Arc<Event>,
     pub subscription: SubscriptionKey,
+    /// When the event was accepted.
+    pub accepted: Stamp,
     pub deadline: Millis,
 }
 
@@ -34,12 +37,26 @@ impl Waits for Waiting {
 /// What an outbox can do for a newcomer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Room {
-    /// Nothing: all that waits outranks it or came before.
-    No,
     /// Shed what it outranks.
     ByShedding,
     /// Just take it.
     Free,
+}
+
+/// Deliveries of one event that are thought to have come first, all of the same size and rank. In earnest: none.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Ahead {
+    /// How many were taken in.
+    taken: usize,
+    /// What was shed for them.
+    shed: usize,
+    shed_bytes: usize,
+}
+
+/// Whether `bytes` more fit beside so many events that hold so many bytes.
+#[inline]
+fn fits(events: usize, held: usize, bytes: usize, settings: &Settings) -> bool {
+    events < settings.outbox_events && held + bytes <= settings.outbox_size
 }
 
 pub(super) struct Outbox {
@@ -79,24 +96,66 @@ impl Outbox {
         self.levels.iter()
     }
 
+    /// Seconds since the oldest of what waits was accepted; `None` when nothing does.
+    pub fn age(&self, now: Moment) -> Option<f64> {
+        self.levels.oldest().map(|waiting| now.stamp.seconds_since(waiting.accepted)).reduce(f64::max)
+    }
+
     pub fn soonest(&self) -> Millis {
         self.levels.soonest()
     }
 
     /// Whether `bytes` more fit without anything having to go.
-    pub fn has_room(&self, bytes: usize, settings: &Settings) -> bool {
-        self.len() < settings.outbox_events && self.bytes() + bytes <= settings.outbox_size
+    fn has_room(&self, bytes: usize, settings: &Settings) -> bool {
+        fits(self.len(), self.bytes(), bytes, settings)
     }
 
-    /// What can be done for a newcomer of this size and rank.
-    pub fn room(&self, bytes: usize, priority: Priority, settings: &Settings) -> Room {
-        if self.has_room(bytes, settings) {
-            return Room::Free;
+    /// What can be done for a newcomer of this size and rank; if nothing, why.
+    #[inline(always)]
+    pub fn prospect(
+        &self,
+        ahead: Ahead,
+        bytes: usize,
+        priority: Priority,
+        settings: &Settings,
+    ) -> Result<Room, Reason> {
+        // What fits into no outbox says nothing about the subscriber.
+        if bytes > settings.outbox_size {
+            return Err(Reason::Oversized);
+        }
+        let events = self.len_after(ahead);
+        let held = self.bytes() + ahead.taken * bytes - ahead.shed_bytes;
+        if fits(events, held, bytes, settings) {
+            return Ok(Room::Free);
+        }
+        if settings.slow_consumer == SlowConsumer::Disconnect {
+            return Err(Reason::SlowConsumer);
         }
         let (events_below, bytes_below) = self.levels.below(priority);
-        let fits = self.len() - events_below < settings.outbox_events
-            && self.bytes() - bytes_below + bytes <= settings.outbox_size;
-        if fits { Room::ByShedding } else { Room::No }
+        let (events_below, bytes_below) = (events_below - ahead.shed, bytes_below - ahead.shed_bytes);
+        if fits(events - events_below, held - bytes_below, bytes, settings) {
+            Ok(Room::ByShedding)
+        } else {
+            Err(Reason::Evicted)
+        }
+    }
+
+    /// One more of this size is thought to have been taken in.
+    pub fn take_ahead(&self, ahead: &mut Ahead, bytes: usize, settings: &Settings) {
+        for victim in self.levels.iter().rev().skip(ahead.shed) {
+            let held = self.bytes() + ahead.taken * bytes - ahead.shed_bytes;
+            if fits(self.len_after(*ahead), held, bytes, settings) {
+                break;
+            }
+            ahead.shed += 1;
+            ahead.shed_bytes += victim.bytes();
+        }
+        ahead.taken += 1;
+    }
+
+    /// Events that would wait or be written after those.
+    pub fn len_after(&self, ahead: Ahead) -> usize {
+        self.len() + ahead.taken - ahead.shed
     }
 
     /// Takes a delivery in and sheds what no longer fits, possibly the newcomer: `Err` has it back, and then
@@ -108,15 +167,15 @@ impl Outbox {
         mut shed: impl FnMut(Waiting),
     ) -> Result<(), (Waiting, Reason)> {
         let bytes = waiting.bytes();
-        if bytes > settings.outbox_size {
-            return Err((waiting, Reason::Oversized));
-        }
-        if self.room(bytes, waiting.priority(), settings) == Room::No {
-            return Err((waiting, Reason::Evicted));
-        }
-        while !self.has_room(bytes, settings) {
-            let Some(victim) = self.levels.pop_lowest_newest(Priority::LOWEST) else { break };
-            shed(victim);
+        match self.prospect(Ahead::default(), bytes, waiting.priority(), settings) {
+            Err(reason) => return Err((waiting, reason)),
+            Ok(Room::Free) => {}
+            Ok(Room::ByShedding) => {
+                while !self.has_room(bytes, settings) {
+                    let Some(victim) = self.levels.pop_lowest_newest(Priority::LOWEST) else { break };
+                    shed(victim);
+                }
+            }
         }
         self.levels.push(waiting);
         Ok(())

@@ -7,9 +7,10 @@ use std::task::Waker;
 use super::client::Notice;
 use super::delivery::lose;
 use super::ingress::{Offered, Queued};
+use super::latency::Stamp;
 use super::outbox::Waiting;
 use super::subscription::{GroupKey, SubscriptionKey};
-use super::{ClientKey, DeadLetter, Millis, Reason, Router, SlowConsumer};
+use super::{ClientKey, DeadLetter, Millis, Moment, Reason, Router};
 use crate::protocol::Event;
 
 /// Who wants to know how an event was matched.
@@ -57,7 +58,8 @@ impl Router {
     /// it and no counter counts it, and [`Router::probes`] tells that it arrived. Full queues have room for it.
     pub fn probe(&mut self, event: Arc<Event>, waker: Waker) {
         self.prober = Some(waker);
-        self.ingress.force(Queued { event, deadline: Millis::MAX, receipt: Some(Receipt::PROBE) });
+        let (receipt, accepted) = (Some(Receipt::PROBE), Stamp::default());
+        self.ingress.force(Queued { event, deadline: Millis::MAX, receipt, accepted });
     }
 
     /// How many probes the dispatcher has seen.
@@ -71,8 +73,9 @@ impl Router {
         event: Arc<Event>,
         ttl: Option<Millis>,
         receipt: Option<Receipt>,
-        now: Millis,
+        now: impl Into<Moment>,
     ) -> Published {
+        let Moment { millis: now, stamp: accepted } = now.into();
         if self.draining {
             self.stats.refused += 1;
             return Published::Draining;
@@ -80,7 +83,7 @@ impl Router {
         let priority = event.priority().index();
         let deadline = ttl.map_or(Millis::MAX, |ttl| now.saturating_add(ttl));
         self.new_deadline |= ttl.is_some();
-        match self.ingress.offer(Queued { event, deadline, receipt }) {
+        match self.ingress.offer(Queued { event, deadline, receipt, accepted }) {
             Offered::Queued => {}
             Offered::InPlaceOf(victim) => self.lose_queued(victim, Reason::Evicted, now),
             Offered::Refused(_) => {
@@ -89,13 +92,23 @@ impl Router {
             }
         }
         self.stats.accepted[priority] += 1;
+        self.accepted_lately.add(1, now);
         self.stats.last_event = Some(now);
         Published::Queued
     }
 
+    /// So many of the events that were accepted were this client's.
+    pub fn published_by(&mut self, key: ClientKey, events: u64, now: Millis) {
+        if let Some(client) = self.client(key) {
+            client.published += events;
+            client.published_lately.add(events, now);
+        }
+    }
+
     /// Matches queued events, highest first, until the queue is empty or about `budget` deliveries were made.
     /// True: there is more to do.
-    pub fn dispatch(&mut self, budget: usize, now: Millis) -> bool {
+    pub fn dispatch(&mut self, budget: usize, now: impl Into<Moment>) -> bool {
+        let now = now.into();
         let mut spent = 0;
         while spent < budget {
             let Some(queued) = self.ingress.pop() else { return false };
@@ -103,10 +116,11 @@ impl Router {
             if queued.receipt.is_some_and(Receipt::is_probe) {
                 self.probes += 1;
                 self.wakers.extend(self.prober.take());
-            } else if queued.deadline <= now {
-                self.lose_queued(queued, Reason::Expired, now);
+            } else if queued.deadline <= now.millis {
+                self.lose_queued(queued, Reason::Expired, now.millis);
             } else {
-                spent += self.route(queued, now);
+                self.latency.matched(queued.event.priority(), queued.accepted, now);
+                spent += self.route(queued, now.millis);
             }
         }
         !self.ingress.is_empty()
@@ -128,6 +142,9 @@ impl Router {
     fn route(&mut self, queued: Queued, now: Millis) -> usize {
         self.stats.processed += 1;
         self.sequence += 1;
+        if self.topics.as_mut().is_some_and(|watch| !watch.count(queued.event.topic(), now)) {
+            self.topics = None;
+        }
         let mut found = std::mem::take(&mut self.found);
         self.index.matches(queued.event.topic(), &mut found);
         let looked_at = found.len();
@@ -171,21 +188,17 @@ impl Router {
         subscription.matched += 1;
         let owner = subscription.client;
         let Some(client) = clients.get_mut(owner.index as usize) else { return };
-        let waiting =
-            Waiting { event: Arc::clone(&queued.event), subscription: key, deadline: queued.deadline };
-        let bytes = queued.event.size();
+        let &Queued { deadline, accepted, .. } = queued;
+        let waiting = Waiting { event: Arc::clone(&queued.event), subscription: key, accepted, deadline };
         stats.matched += 1;
-        // What fits into no outbox says nothing about the subscriber.
-        let is_slow = bytes <= settings.outbox_size && !client.outbox.has_room(bytes, settings);
-        if settings.slow_consumer == SlowConsumer::Disconnect && is_slow {
-            lose(subscriptions, dead, client, waiting, Reason::SlowConsumer, now);
-            refused.slow_consumer += 1;
-            self.expel(owner, now);
-            return;
-        }
         let mut victims = Vec::new();
         match client.outbox.offer(waiting, settings, |victim| victims.push(victim)) {
             Ok(()) => *matched += 1,
+            Err((waiting, Reason::SlowConsumer)) => {
+                lose(subscriptions, dead, client, waiting, Reason::SlowConsumer, now);
+                refused.slow_consumer += 1;
+                return self.expel(owner, now);
+            }
             Err((waiting, reason)) => {
                 match reason {
                     Reason::Oversized => refused.oversized += 1,

@@ -29,15 +29,38 @@ struct Filter {
     targets: Option<Names>,
 }
 
+/// What of a filter an event may fail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Part {
+    Priority,
+    Type,
+    Source,
+    Target,
+}
+
+impl Part {
+    const ALL: [Self; 4] = [Self::Priority, Self::Type, Self::Source, Self::Target];
+}
+
 impl Filter {
+    /// Spelled out: a loop over the parts would not become a chain of comparisons.
+    #[inline]
     fn admits(&self, event: &Event) -> bool {
-        event.priority() >= self.min_priority
-            && self.types.admits(event.kind())
-            && self.sources.as_ref().is_none_or(|names| names.contains(event.source()))
-            && self
-                .targets
-                .as_ref()
-                .is_none_or(|names| event.target().is_some_and(|target| names.contains(target)))
+        self.passes(Part::Priority, event)
+            && self.passes(Part::Type, event)
+            && self.passes(Part::Source, event)
+            && self.passes(Part::Target, event)
+    }
+
+    #[inline(always)]
+    fn passes(&self, part: Part, event: &Event) -> bool {
+        match part {
+            Part::Priority => event.priority() >= self.min_priority,
+            Part::Type => self.types.admits(event.kind()),
+            Part::Source => self.sources.as_ref().is_none_or(|names| names.contains(event.source())),
+            Part::Target => (self.targets.as_ref())
+                .is_none_or(|names| event.target().is_some_and(|target| names.contains(target))),
+        }
     }
 }
 
@@ -97,5 +120,10 @@ impl Subscription {
     /// Whether an event on one of its topics passes its filters.
     pub fn admits(&self, event: &Event) -> bool {
         self.filter.admits(event)
+    }
+
+    /// The filters that an event does not pass.
+    pub fn failing<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = Part> {
+        Part::ALL.into_iter().filter(|&part| !self.filter.passes(part, event))
     }
 }

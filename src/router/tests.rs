@@ -1,11 +1,14 @@
 //! The engine as a whole, case by case. [`World`] is an engine with a clock that stands still unless it is moved.
 
 mod clients;
+mod explaining;
 mod groups;
 mod inspecting;
+mod latency;
 mod leftovers;
 mod lifecycle;
 mod matching;
+mod pace;
 mod receipts;
 mod shedding;
 mod waking;

@@ -261,11 +261,12 @@ impl Connection {
             return;
         }
         let Self { hub, dialogue, outgoing, .. } = self;
-        let now = hub.now();
+        let now = hub.moment();
         let more = hub.with(|router| {
             for message in heard {
                 dialogue.answer(message, router, now, outgoing.control());
             }
+            dialogue.count_published(router, now);
             router.dispatch(SLICE, now)
         });
         outgoing.lean = dialogue.lean;
@@ -296,10 +297,11 @@ impl Connection {
                     other => return self.note_blocked(other.map_ok(|_| ())),
                 }
             }
-            let now = self.hub.now();
-            scratch.turn.deliveries.clear();
+            // What the last turn of this loop wrote is counted now.
+            let now = self.hub.moment();
             let budget = self.outgoing.budget();
             self.hub.with(|router| router.take(key, budget, &mut scratch.turn, cx.waker(), now));
+            scratch.turn.written.clear();
             self.dialogue.tell(scratch.turn.notices.drain(..), self.outgoing.control());
             if let Some(close) = scratch.turn.close {
                 self.hub.with(|router| router.put_back(key, &mut scratch.turn, 0, now));
@@ -310,11 +312,13 @@ impl Connection {
                 return Poll::Ready(Ok(()));
             }
             let written = self.outgoing.poll_batch(&mut self.socket, cx, scratch);
-            let kept = match &written {
-                Poll::Ready(Ok((_, kept))) => *kept,
-                _ => 0,
+            let (kept, all) = match &written {
+                Poll::Ready(Ok((written, kept))) => (*kept, *written == Written::All),
+                _ => (0, false),
             };
-            if kept < scratch.turn.deliveries.len() {
+            // Other connections use the turn before this one comes back to it.
+            if !all || kept < scratch.turn.deliveries.len() {
+                let now = self.hub.moment();
                 self.hub.with(|router| router.put_back(key, &mut scratch.turn, kept, now));
             }
             match written {

@@ -14,7 +14,7 @@ use crate::protocol::{
     ErrorCode, Event, Fill, Hello, Incoming, PROTOCOL, Publish, PublishBatch, PublishOptions,
     Receipt as When, Refused, Request, Subscription, Time, WireError, decode,
 };
-use crate::router::{ClientKey, Millis, Notice, Published, Receipt, Refusal, Router};
+use crate::router::{ClientKey, Moment, Notice, Published, Receipt, Refusal, Router};
 
 /// A message that was read, before the engine is asked.
 pub(super) enum Heard<'a> {
@@ -34,6 +34,8 @@ pub(super) struct Dialogue {
     hello: bool,
     pub lean: bool,
     receipts: Receipts,
+    /// Events that were accepted and that the engine does not know to be this client's.
+    published: u64,
 }
 
 /// Fills in what a publisher left out.
@@ -77,7 +79,7 @@ impl Dialogue {
     pub fn new(key: ClientKey, client_id: Uuid, rate: Rate) -> Self {
         let client_name = client_id.to_string().into();
         let receipts = Receipts::default();
-        Self { key, client_id, client_name, rate, hello: false, lean: false, receipts }
+        Self { key, client_id, client_name, rate, hello: false, lean: false, receipts, published: 0 }
     }
 
     /// The first thing the client is told.
@@ -104,7 +106,7 @@ impl Dialogue {
     }
 
     /// Does what the client asks.
-    pub fn answer(&mut self, heard: Heard, router: &mut Router, now: Millis, out: &mut Vec<u8>) {
+    pub fn answer(&mut self, heard: Heard, router: &mut Router, now: Moment, out: &mut Vec<u8>) {
         let incoming = match heard {
             Heard::Request(incoming) => incoming,
             Heard::Refused(Refused { error, request_id }) => {
@@ -122,7 +124,7 @@ impl Dialogue {
                 self.unsubscribe(&subscription_id, request_id, router, now, out);
             }
             Request::GetHealth => {
-                let health = router.health(now, wall_clock());
+                let health = router.health(now.millis, wall_clock());
                 send(&Reply::Health(&health), request_id, out);
             }
             Request::Hello(hello) => self.greet(&hello, request_id, router, out),
@@ -134,7 +136,7 @@ impl Dialogue {
         publish: Publish,
         request_id: Option<&str>,
         router: &mut Router,
-        now: Millis,
+        now: Moment,
         out: &mut Vec<u8>,
     ) {
         let Publish { event, options } = publish;
@@ -153,7 +155,7 @@ impl Dialogue {
         batch: PublishBatch,
         request_id: Option<&str>,
         router: &mut Router,
-        now: Millis,
+        now: Moment,
         out: &mut Vec<u8>,
     ) {
         let mut pending = Pending::new(Shape::Batch, request_id);
@@ -176,20 +178,29 @@ impl Dialogue {
         options: PublishOptions,
         token: u64,
         router: &mut Router,
-        now: Millis,
+        now: Moment,
     ) -> Fate {
         // Part 1 knows no `rejected`.
         let refused = if self.hello { Status::Rejected } else { Status::Dropped };
-        if !self.rate.admit(now) {
+        if !self.rate.admit(now.millis) {
             return self.not_taken(event, refused, ErrorCode::RateLimited.as_str());
         }
         let wants_receipt = options.receipt == When::Dispatched;
         let receipt = wants_receipt.then_some(Receipt { client: self.key, token });
-        match router.publish(Arc::clone(event), options.ttl_ms, receipt, now) {
+        let published = router.publish(Arc::clone(event), options.ttl_ms, receipt, now);
+        self.published += u64::from(published == Published::Queued);
+        match published {
             Published::Queued if wants_receipt => Fate::Open,
             Published::Queued => Fate::Queued,
             Published::QueueFull => self.not_taken(event, Status::Dropped, "queue_full"),
             Published::Draining => self.not_taken(event, refused, ErrorCode::Draining.as_str()),
+        }
+    }
+
+    /// Has the engine count what was published since this was last called, once for all messages of a read.
+    pub fn count_published(&mut self, router: &mut Router, now: Moment) {
+        if self.published > 0 {
+            router.published_by(self.key, std::mem::take(&mut self.published), now.millis);
         }
     }
 
@@ -204,7 +215,7 @@ impl Dialogue {
         wanted: Subscription,
         request_id: Option<&str>,
         router: &mut Router,
-        now: Millis,
+        now: Moment,
         out: &mut Vec<u8>,
     ) {
         // What this client published before it asked must not count as published after.
@@ -215,7 +226,7 @@ impl Dialogue {
             Ok(subscribed) => {
                 let sub = self.lean.then_some(subscribed.number);
                 send(&Reply::Subscribed { subscription_id: id, topics: &topics, sub }, request_id, out);
-                router.adopt(id, now);
+                router.adopt(id, now.millis);
             }
             Err(Refusal::MaxSubscriptions(most)) => {
                 let text = format!(
@@ -235,12 +246,12 @@ impl Dialogue {
         subscription: &str,
         request_id: Option<&str>,
         router: &mut Router,
-        now: Millis,
+        now: Moment,
         out: &mut Vec<u8>,
     ) {
         router.dispatch(SLICE, now);
         let id = Uuid::try_parse(subscription).ok();
-        match id.map(|id| (id, router.unsubscribe(self.key, id, now))) {
+        match id.map(|id| (id, router.unsubscribe(self.key, id, now.millis))) {
             Some((subscription_id, Ok(()))) => {
                 send(&Reply::Unsubscribed { subscription_id }, request_id, out)
             }

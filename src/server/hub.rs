@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::Settings;
 use crate::protocol::{Event, Time};
-use crate::router::{Millis, Router};
+use crate::router::{Millis, Moment, Router};
 
 /// Deliveries that are matched before whoever dispatches lets others have a turn.
 pub(super) const SLICE: usize = 4_096;
@@ -126,6 +126,11 @@ impl Hub {
         self.start.elapsed().as_millis() as Millis
     }
 
+    /// The same as finely as latency is measured.
+    pub fn moment(&self) -> Moment {
+        Moment::after(self.start.elapsed())
+    }
+
     /// Does something with the engine, and then wakes the connections that it gave work, outside of the lock.
     pub fn with<T>(&self, work: impl FnOnce(&mut Router) -> T) -> T {
         WAKERS.with_borrow_mut(|wakers| {
@@ -171,7 +176,7 @@ impl Hub {
             if self.hangs.load(Relaxed) {
                 std::future::pending::<()>().await;
             }
-            while self.with(|router| router.dispatch(SLICE, self.now())) {
+            while self.with(|router| router.dispatch(SLICE, self.moment())) {
                 tokio::task::yield_now().await;
             }
         }
@@ -191,6 +196,11 @@ impl Hub {
 
 /// The time on the wall.
 pub fn wall_clock() -> Time {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    wall_time(SystemTime::now())
+}
+
+/// A moment of the operating system's as the protocol writes it.
+pub fn wall_time(moment: SystemTime) -> Time {
+    let since_epoch = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Time::from_micros(since_epoch.as_micros() as i64)
 }

@@ -40,10 +40,14 @@ pub enum BindError {
 /// [`BindError`] for the first address that cannot be had. A loopback address of a family that the machine does not
 /// have is left out instead, as long as the other is there.
 pub fn bind(host: &str, port: u16) -> Result<Vec<Listener>, BindError> {
-    Ok(bind_host(host, port)?.into_iter().map(Listener::Tcp).collect())
+    Ok(bind_tcp(host, port)?.into_iter().map(Listener::Tcp).collect())
 }
 
-fn bind_host(host: &str, port: u16) -> Result<Vec<TcpListener>, BindError> {
+/// The same, for other purposes than WebSocket.
+///
+/// # Errors
+/// As [`bind`].
+pub fn bind_tcp(host: &str, port: u16) -> Result<Vec<TcpListener>, BindError> {
     let addresses = resolve(host, port)?;
     let mut last = None;
     for _ in 0..PORT_TRIES {
@@ -154,7 +158,7 @@ mod tests {
 
     #[test]
     fn localhost_is_both_loopback_addresses_on_one_port() {
-        let listeners = bind_host("localhost", 0).unwrap();
+        let listeners = bind_tcp("localhost", 0).unwrap();
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
         assert!(addresses.iter().all(|address| address.ip().is_loopback()));
         assert!(addresses.iter().all(|address| address.port() == addresses[0].port()));
@@ -163,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_named_in_the_error() {
-        let held = bind_host("127.0.0.1", 0).unwrap();
+        let held = bind_tcp("127.0.0.1", 0).unwrap();
         let port = held[0].local_addr().unwrap().port();
         let error = bind("127.0.0.1", port).unwrap_err().to_string();
         assert!(error.contains(&format!("127.0.0.1:{port}")), "{error}");

@@ -21,8 +21,8 @@ mod settings;
 mod socket;
 
 pub use accept::ServeError;
-pub use hub::{Hub, wall_clock};
-pub use listen::{BindError, bind};
+pub use hub::{Hub, wall_clock, wall_time};
+pub use listen::{BindError, bind, bind_tcp};
 pub use serve::Server;
 pub use settings::Settings;
 pub use socket::Listener;

@@ -2,6 +2,7 @@
 //! who knock during a restart wait instead of being refused.
 
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
@@ -11,9 +12,10 @@ use socket2::{SockRef, Socket};
 use super::exit::{Exit, Failure};
 use crate::server::Listener;
 
-/// A descriptor for the WebSocket clients, and how one for the administration is called.
+/// How a descriptor for the WebSocket clients is called, one for the control program, and one for health and metrics.
 const WS: &str = "ws";
 const ADMIN: &str = "admin";
+const HTTP: &str = "http";
 
 /// What was handed over.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(super) struct Inherited {
     pub listeners: Vec<Listener>,
     /// For the control program.
     pub admin: Vec<UnixListener>,
+    /// For health and metrics.
+    pub http: Vec<TcpListener>,
 }
 
 /// Looks at what [`super::os::inherited`] has taken.
@@ -34,7 +38,7 @@ pub(super) fn examine(taken: io::Result<Vec<(OwnedFd, String)>>) -> Result<Inher
         let advice = "look at LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES, or start without them";
         Failure::new(Exit::Unavailable, format!("the sockets handed over cannot be used: {error} ({advice})"))
     })?;
-    let mut inherited = Inherited { listeners: Vec::new(), admin: Vec::new() };
+    let mut inherited = Inherited { listeners: Vec::new(), admin: Vec::new(), http: Vec::new() };
     for (descriptor, name) in taken {
         match name.as_str() {
             ADMIN => match listener(descriptor, &name)? {
@@ -44,12 +48,19 @@ pub(super) fn examine(taken: io::Result<Vec<(OwnedFd, String)>>) -> Result<Inher
                     return Err(Failure::new(Exit::Unavailable, text));
                 }
             },
+            HTTP => match listener(descriptor, &name)? {
+                Listener::Tcp(listener) => inherited.http.push(listener),
+                Listener::Unix(_) => {
+                    let text = "a socket was handed over as \"http\" that is not a TCP socket (ListenStream=127.0.0.1:9091)";
+                    return Err(Failure::new(Exit::Unavailable, text));
+                }
+            },
             // systemd's name for a socket unit without FileDescriptorName= is the unit's own.
             WS | "" | "unknown" => inherited.listeners.push(listener(descriptor, &name)?),
             unit if unit.ends_with(".socket") => inherited.listeners.push(listener(descriptor, &name)?),
             _ => {
                 let number = descriptor.as_raw_fd();
-                let advice = format!("set FileDescriptorName= to {WS} or {ADMIN}");
+                let advice = format!("set FileDescriptorName= to {WS}, {ADMIN} or {HTTP}");
                 let message =
                     format!("descriptor {number} was handed over as {name:?}, which is unknown here");
                 return Err(Failure::new(Exit::Unavailable, format!("{message} ({advice})")));
@@ -97,7 +108,7 @@ fn prepare(descriptor: &OwnedFd) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::net::{TcpListener, UdpSocket};
+    use std::net::UdpSocket;
 
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
@@ -143,6 +154,15 @@ mod tests {
     }
 
     #[test]
+    fn one_for_health_and_metrics_is_a_tcp_socket() {
+        let inherited = examine_one(TcpListener::bind("127.0.0.1:0").unwrap(), "http").unwrap();
+        assert_eq!((inherited.listeners.len(), inherited.http.len()), (0, 1));
+        let directory = tempfile::tempdir().unwrap();
+        let unix = refused(UnixListener::bind(directory.path().join("s")).unwrap(), "http");
+        assert!(unix.contains("not a TCP socket"), "{unix}");
+    }
+
+    #[test]
     fn what_is_of_no_use_is_named_with_what_would_be() {
         let no_socket = refused(File::open("/dev/null").unwrap(), "ws");
         assert!(no_socket.contains("is no socket") && no_socket.contains("ListenStream="), "{no_socket}");
@@ -152,6 +172,6 @@ mod tests {
         let silent = refused(silent, "ws");
         assert!(silent.contains("does not listen"), "{silent}");
         let stranger = refused(TcpListener::bind("127.0.0.1:0").unwrap(), "metrics");
-        assert!(stranger.contains("\"metrics\"") && stranger.contains("ws or admin"), "{stranger}");
+        assert!(stranger.contains("\"metrics\"") && stranger.contains("ws, admin or http"), "{stranger}");
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::spool::{self, Now};
 use super::status::Status;
 use super::supervisor::{Say, Supervisor};
+use crate::admin::Phase;
 use crate::config::Drain;
 use crate::protocol::{Priority, Time};
 use crate::router::{Left, Reason};
@@ -58,14 +59,14 @@ impl Ending<'_> {
         self.extend(deadline, spread);
         let wall = wall_clock().micros().saturating_add_unsigned(micros(self.settings.timeout));
         self.hub.with(|router| router.drain(Time::from_micros(wall), millis(spread)));
-        self.status.doing("draining");
+        self.status.doing(Phase::Draining);
         let hurried = self.deliver(deadline, spread).await;
         let left = self.hub.with(|router| router.take_left());
         let by_priority = left.by_priority();
         let recorded = record(self.hub, self.settings.spool.as_deref(), left, started.elapsed()).await;
         self.status.left(by_priority, if recorded.spool.is_some() { "spool" } else { "dead letters" });
         if !hurried {
-            self.status.doing("closing connections");
+            self.status.doing(Phase::Closing);
             self.close(spread).await;
         }
         recorded

@@ -2,6 +2,7 @@
 
 #[forbid(unsafe_code)]
 mod activation;
+mod admins;
 #[forbid(unsafe_code)]
 pub mod args;
 #[forbid(unsafe_code)]
@@ -13,6 +14,7 @@ mod dump;
 #[forbid(unsafe_code)]
 pub mod exit;
 #[forbid(unsafe_code)]
+mod health;
 mod hold;
 #[forbid(unsafe_code)]
 mod instance;

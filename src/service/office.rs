@@ -1,21 +1,26 @@
 //! The admin socket: where it is, whose it is, and that it is served.
 
+use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use nix::unistd::geteuid;
 use tokio::sync::mpsc;
+use tracing::Level;
 
 use super::exit::{Exit, Failure};
 use super::instance::Instance;
+use super::logging::{LogHandle, Logged};
 use super::privileges::{self, Account};
 use super::source::Source;
 use super::status::Status;
-use crate::admin::{self, Guests, Office, Order, Rights};
+use crate::admin::http::{Desk, Http, Process};
+use crate::admin::messages::LoggedError;
+use crate::admin::{self, Admins, Guests, Office, Order, Rights};
 use crate::config::place::{Place, SOCKET};
 use crate::config::{Config, Loaded};
-use crate::server::{Hub, Listener};
+use crate::server::{Hub, Listener, wall_time};
 
 /// Orders that wait for the service to look at them.
 const WAITING: usize = 4;
@@ -77,33 +82,80 @@ impl Instance {
     }
 }
 
-/// Begins to serve the admin socket. Orders come to the receiver.
+/// Where the router is asked about itself.
+pub(super) struct Doors {
+    /// The admin socket.
+    pub sockets: Vec<UnixListener>,
+    /// Who may change something through it.
+    pub admins: Admins,
+    /// Health and metrics.
+    pub http: Vec<TcpListener>,
+    /// What the operating system says of us.
+    pub process: Process,
+}
+
+/// Those who answer. The HTTP side's end when they are dropped.
+pub(super) struct Open {
+    pub guests: Guests,
+    _http: Http,
+}
+
+/// Begins to serve the admin socket and HTTP. Orders come to the receiver.
 ///
 /// # Errors
 /// A socket cannot be used.
 pub(super) fn open(
-    admin: Vec<UnixListener>,
+    doors: Doors,
     hub: &Arc<Hub>,
     status: &Status,
     loaded: &Loaded,
     listeners: &[Listener],
     inherited: bool,
-) -> Result<(Guests, mpsc::Receiver<Order>), Failure> {
+    log: &LogHandle,
+) -> Result<(Open, mpsc::Receiver<Order>), Failure> {
     let (orders, ordered) = mpsc::channel(WAITING);
     let names: Vec<_> = listeners.iter().map(Listener::name).collect();
     let host = (!inherited).then_some(loaded.config.host.as_str());
-    let office = Office {
+    let url = url(&names, host);
+    let pages: Vec<_> = doors.http.iter().map(page).collect();
+    for page in &pages {
+        tracing::info!("health and metrics on {page}");
+    }
+    let office = Arc::new(Office {
         hub: Arc::clone(hub),
-        url: url(&names, host),
-        listeners: names,
+        url,
+        listeners: [names, pages].concat(),
         config_file: loaded.file.as_ref().map(|file| file.display().to_string()),
+        recent_errors: recent_errors(log.clone()),
+        log: log.place().to_owned(),
         user: geteuid().as_raw(),
+        admins: doors.admins,
         orders,
         life: status.life(),
+    });
+    let unusable = |what, error| Failure::new(Exit::System, format!("cannot serve {what}: {error}"));
+    let guests =
+        Guests::invite(doors.sockets, &office).map_err(|error| unusable("the admin socket", error))?;
+    let desk = Desk::new(office, loaded.config.admin.http_hosts.clone(), doors.process);
+    let http = Http::open(doors.http, desk).map_err(|error| unusable("health and metrics", error))?;
+    Ok((Open { guests, _http: http }, ordered))
+}
+
+fn page(listener: &TcpListener) -> String {
+    match listener.local_addr() {
+        Ok(address) => format!("http://{address}"),
+        Err(error) => format!("an unknown address ({error})"),
+    }
+}
+
+fn recent_errors(log: LogHandle) -> Box<dyn Fn() -> Vec<LoggedError> + Send + Sync> {
+    let told = |logged: Logged| LoggedError {
+        time: wall_time(logged.time).to_string(),
+        level: if logged.level == Level::ERROR { "error" } else { "warning" }.to_owned(),
+        message: logged.text,
+        times: logged.times,
     };
-    let guests = Guests::invite(admin, office)
-        .map_err(|error| Failure::new(Exit::System, format!("cannot serve the admin socket: {error}")))?;
-    Ok((guests, ordered))
+    Box::new(move || log.recent().into_iter().map(told).collect())
 }
 
 /// With the host as it was set, and the port that it got.

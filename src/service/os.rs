@@ -1,8 +1,9 @@
-//! The one place with `unsafe`: descriptors that the service manager hands over are numbers until here.
+//! The one place with `unsafe`: descriptors that the service manager hands over are numbers until here, and of a peer's
+//! groups the library knows only the first.
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// They can be owned once only.
@@ -33,7 +34,7 @@ pub(super) fn inherited() -> io::Result<Vec<(OwnedFd, String)>> {
 }
 
 /// Takes the sockets that launchd holds for this job, by launch_activate_socket(3): those that its property list has
-/// under `Sockets` as `ws` and `admin`. Nothing when launchd did not start us. Written to the manual page and
+/// under `Sockets` as `ws`, `admin` and `http`. Nothing when launchd did not start us. Written to the manual page and
 /// reviewed, but not run: no machine for it was at hand.
 ///
 /// # Errors
@@ -46,13 +47,59 @@ pub(super) fn inherited() -> io::Result<Vec<(OwnedFd, String)>> {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
-    for (c_name, name) in [(c"ws", "ws"), (c"admin", "admin")] {
+    for (c_name, name) in [(c"ws", "ws"), (c"admin", "admin"), (c"http", "http")] {
         for number in activate(c_name)? {
             // SAFETY: launchd has opened it for this process and gives it out once; nobody else knows its number.
             found.push((unsafe { OwnedFd::from_raw_fd(number) }, name.to_owned()));
         }
     }
     Ok(found)
+}
+
+/// The supplementary groups of whoever connected this Unix socket, as they were then (`SO_PEERGROUPS` of unix(7)): the
+/// kernel's word, which no list of users can contradict.
+///
+/// # Errors
+/// The kernel does not tell.
+#[cfg(target_os = "linux")]
+pub(super) fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
+    use std::os::fd::AsRawFd;
+
+    use nix::errno::Errno;
+    use nix::libc::{SO_PEERGROUPS, SOL_SOCKET, getsockopt, gid_t, socklen_t};
+
+    // Most have few; who has more is asked once again, with the room that the kernel then says it needs.
+    let mut groups: Vec<gid_t> = vec![0; 64];
+    for _ in 0..2 {
+        let mut bytes = (groups.len() * size_of::<gid_t>()) as socklen_t;
+        // SAFETY: the array has room for `bytes` bytes and any bytes are group ids; the kernel writes no more than that
+        // and says in `bytes` how many.
+        let done = unsafe {
+            getsockopt(
+                socket.as_raw_fd(),
+                SOL_SOCKET,
+                SO_PEERGROUPS,
+                groups.as_mut_ptr().cast(),
+                &raw mut bytes,
+            )
+        };
+        let count = bytes as usize / size_of::<gid_t>();
+        match Errno::result(done) {
+            Ok(_) => {
+                groups.truncate(count);
+                return Ok(groups);
+            }
+            Err(Errno::ERANGE) => groups.resize(count, 0),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(io::ErrorKind::OutOfMemory.into())
+}
+
+/// Other systems do not tell: there the group of the process alone counts.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn peer_groups(_: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
+    Ok(Vec::new())
 }
 
 #[cfg(target_os = "macos")]

@@ -3,21 +3,26 @@
 //! The lock on it decides, never the number in it: that may be of a process long gone, or of somebody else's.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::{Flock, FlockArg};
 
 use super::exit::{Exit, Failure};
+use crate::holder::{is_same, number_in, open_flags};
 
 /// Everybody may read who the router is.
 const MODE: u32 = 0o644;
 /// How often the file may be taken away by a router that ends between our opening and locking it.
 const TRIES: usize = 100;
-/// More than any process number has.
-const LONGEST_NUMBER: u64 = 32;
+/// How often, and how long after, somebody who has the lock is asked again: the control program takes it for a moment when
+/// it looks.
+const GLANCES: usize = 3;
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// A PID file that is ours: locked as long as this lives, then removed.
 #[derive(Debug)]
@@ -86,10 +91,16 @@ impl Drop for PidFile {
 
 fn lock(path: &Path) -> Result<PidFile, PidFileError> {
     let io = |error| PidFileError::Io { path: path.to_owned(), error };
+    let mut glances = 0;
     for _ in 0..TRIES {
         let file = open(path).map_err(io)?;
         let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(file) => file,
+            Err((_, Errno::EWOULDBLOCK)) if glances < GLANCES => {
+                glances += 1;
+                thread::sleep(GLANCE);
+                continue;
+            }
             Err((mut file, Errno::EWOULDBLOCK)) => {
                 return Err(PidFileError::Taken { path: path.to_owned(), pid: number_in(&mut file) });
             }
@@ -104,10 +115,8 @@ fn lock(path: &Path) -> Result<PidFile, PidFileError> {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    // Not blocking, in case that somebody has put a FIFO there.
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(MODE).custom_flags(flags.bits());
+    options.read(true).write(true).create(true).truncate(false).mode(MODE).custom_flags(open_flags());
     let opened = options.open(path);
     let file = opened.map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ELOOP) => io::Error::other("it is a symbolic link, which is not followed"),
@@ -120,22 +129,6 @@ fn open(path: &Path) -> io::Result<File> {
     }
     file.set_permissions(Permissions::from_mode(MODE))?;
     Ok(file)
-}
-
-fn is_same(file: &File, path: &Path) -> io::Result<bool> {
-    let held = file.metadata()?;
-    match fs::symlink_metadata(path) {
-        Ok(named) => Ok((named.dev(), named.ino()) == (held.dev(), held.ino())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-fn number_in(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.rewind().ok()?;
-    file.take(LONGEST_NUMBER).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
 }
 
 #[cfg(test)]

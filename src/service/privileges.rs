@@ -152,11 +152,11 @@ pub(super) fn named_group(group: Option<&str>, setting: &str) -> Result<Option<G
     }
 }
 
-fn unknown(kind: &str, name: &str, advice: &str) -> Failure {
+pub(super) fn unknown(kind: &str, name: &str, advice: &str) -> Failure {
     Failure::new(Exit::Config, format!("this machine has no {kind} {name:?} ({advice})"))
 }
 
-fn not_asked(name: &str, error: Errno) -> Failure {
+pub(super) fn not_asked(name: &str, error: Errno) -> Failure {
     Failure::new(Exit::System, format!("cannot look up {name:?}: {} (try its number)", error.desc()))
 }
 

@@ -187,6 +187,9 @@ mod tests {
             socket = "/s"
             socket_mode = "600"
             socket_group = "g"
+            http = 1
+            http_hosts = ["h"]
+            admins = ["@g"]
         "#;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("c.toml");

@@ -1,6 +1,5 @@
 //! Wires the rooms together, runs them, and sees to it that signals and the service manager are answered.
 
-use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +16,13 @@ use super::drain::{self, Ending, Recorded};
 use super::exit::{Exit, Failure};
 use super::hold::HeldSignals;
 use super::logging::LogHandle;
+use super::office::Doors;
 use super::reload::Reload;
 use super::source::Source;
 use super::status::Status;
 use super::supervisor::{Say, Supervisor};
-use super::{dump, office, orders, settings, slow, spool, watchdog};
-use crate::admin::Order;
+use super::{dump, health, office, orders, settings, slow, spool, watchdog};
+use crate::admin::{Order, Phase};
 use crate::config::{Drain, Loaded};
 use crate::router::Router;
 use crate::server::{Hub, Listener, ServeError, Server};
@@ -44,8 +44,8 @@ pub(super) struct Running {
     pub listeners: Vec<Listener>,
     /// They were handed over: they are the service manager's, and `host` and `port` mean nothing.
     pub inherited: bool,
-    /// The admin socket.
-    pub admin: Vec<UnixListener>,
+    /// Where it is asked about itself.
+    pub doors: Doors,
 }
 
 /// Runs the router until SIGTERM or SIGINT, and what it then has to do.
@@ -85,15 +85,16 @@ async fn serve(
     supervisor: Supervisor,
     ready: &mut Readiness,
 ) -> Result<Recorded, Failure> {
-    let Running { loaded, source, log, signals: held, listeners, inherited, admin } = running;
+    let Running { loaded, source, log, signals: held, listeners, inherited, doors } = running;
     // Before anything that a signal should end cleanly.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])
         .map_err(|error| Failure::new(Exit::System, format!("cannot watch for signals: {error}")))?;
     held.release()?;
-    restore(&hub, &loaded)?;
+    let status = Status::new(Arc::clone(&hub), supervisor.clone(), Phase::Starting);
+    let (open, mut ordered) = office::open(doors, &hub, &status, &loaded, &listeners, inherited, &log)?;
+    restore(&hub, &loaded).await?;
     let mut server = Server::start(Arc::clone(&hub), loaded.config.threads)
         .map_err(|error| Failure::new(Exit::System, error.to_string()))?;
-    let status = Status::new(Arc::clone(&hub), supervisor.clone(), "starting");
     let beside = beside(&hub, &supervisor, &status);
     let mut claims = JoinSet::new();
     let Drain { spool, spool_wait, .. } = loaded.config.drain.clone();
@@ -101,10 +102,9 @@ async fn serve(
         claims.spawn(await_claims(Arc::clone(&hub), path, spool_wait));
     }
     announce(&listeners, inherited, &log);
-    let (guests, mut ordered) = office::open(admin, &hub, &status, &loaded, &listeners, inherited)?;
     let mut reload = Reload { loaded, source, log, hub: Arc::clone(&hub) };
     // The kernel takes connections since the listeners are bound, and those are served in a moment.
-    status.doing("running");
+    status.doing(Phase::Running);
     ready.ready();
     supervisor.say(Say::Ready);
     let steering = steer(&mut signals, &mut ordered, &mut reload, &supervisor, &status);
@@ -130,7 +130,7 @@ async fn serve(
     let recorded = ending.run().await;
     drop(beside);
     status.over();
-    guests.farewell().await;
+    open.guests.farewell().await;
     server.finish();
     Ok(recorded)
 }
@@ -147,6 +147,7 @@ fn announce(listeners: &[Listener], inherited: bool, log: &LogHandle) {
 fn beside(hub: &Arc<Hub>, supervisor: &Supervisor, status: &Arc<Status>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(slow::report(Arc::clone(hub)));
+    tasks.spawn(health::watch(Arc::clone(hub)));
     if supervisor.is_there() {
         tasks.spawn(Arc::clone(status).refresh());
     }
@@ -180,10 +181,13 @@ async fn await_claims(hub: Arc<Hub>, path: PathBuf, wait: Duration) {
     }
 }
 
-/// Takes in what the last run left.
-fn restore(hub: &Hub, loaded: &Loaded) -> Result<(), Failure> {
+/// Takes in what the last run left. Beside the event loop, which meanwhile tells whoever asks that the router starts.
+async fn restore(hub: &Hub, loaded: &Loaded) -> Result<(), Failure> {
     let Some(path) = &loaded.config.drain.spool else { return Ok(()) };
-    let Some(taken) = spool::take(path, drain::now(hub))? else { return Ok(()) };
+    let (file, now) = (path.clone(), drain::now(hub));
+    let taking = tokio::task::spawn_blocking(move || spool::take(&file, now)).await;
+    let taken = taking.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
+    let Some(taken) = taken? else { return Ok(()) };
     for (line, why) in &taken.damaged {
         tracing::error!("{}:{line}: damaged, and skipped: {why}", path.display());
     }

@@ -1,4 +1,4 @@
-//! The directories of a running router: for its PID file, and for logs.
+//! The run-time directory of a router, for its PID file and its admin socket.
 //!
 //! Choosing is a pure function of the environment and the user ([`crate::config::place`]); opening makes the directory if it is missing, and
 //! whoever made it takes it away again.
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::Uid;
 
 use super::exit::{Exit, Failure};
-use crate::config::place::{Environment, NAME, PRIVATE, Place, absolute, first, variable};
+use crate::config::place::{PRIVATE, Place};
 
 /// The run-time directory, taken away at the end if it was made here and is empty.
 #[derive(Debug)]
@@ -79,43 +79,9 @@ fn check(place: &Place, uid: Uid) -> io::Result<()> {
     Ok(())
 }
 
-/// Where logs are when no other place is set: `$LOGS_DIRECTORY`, else /var/log/gadugi-router for root, else
-/// `$XDG_STATE_HOME/gadugi-router`, else ~/.local/state/gadugi-router. None without a home.
-pub(super) fn logs_directory(environment: &Environment, uid: Uid) -> Option<PathBuf> {
-    if let Some(list) = variable(environment, "LOGS_DIRECTORY") {
-        return Some(first(list));
-    }
-    if uid.is_root() {
-        return Some(Path::new("/var/log").join(NAME));
-    }
-    let state = absolute(environment, "XDG_STATE_HOME").map(Path::to_owned);
-    let state = state.or_else(|| absolute(environment, "HOME").map(|home| home.join(".local/state")));
-    state.map(|state| state.join(NAME))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
-
-    const SOMEBODY: Uid = Uid::from_raw(1234);
-    const ROOT: Uid = Uid::from_raw(0);
-
-    fn environment(variables: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
-        variables.iter().map(|(name, value)| (name.into(), value.into())).collect()
-    }
-
-    #[test]
-    fn logs_are_where_the_environment_or_the_user_s_home_says() {
-        let chosen = |variables: &[(&str, &str)], uid| logs_directory(&environment(variables), uid);
-        assert_eq!(chosen(&[("LOGS_DIRECTORY", "/l:/m")], ROOT), Some("/l".into()));
-        assert_eq!(chosen(&[("HOME", "/h")], ROOT), Some("/var/log/gadugi-router".into()));
-        let both = [("XDG_STATE_HOME", "/s"), ("HOME", "/h")];
-        assert_eq!(chosen(&both, SOMEBODY), Some("/s/gadugi-router".into()));
-        assert_eq!(chosen(&both[1..], SOMEBODY), Some("/h/.local/state/gadugi-router".into()));
-        assert_eq!(chosen(&[], SOMEBODY), None);
-    }
 
     fn place(path: PathBuf, exposed: bool) -> Place {
         Place { path, asked: false, mode: PRIVATE, exposed }

@@ -1,6 +1,7 @@
 //! The order of life up to the runtime: into the background, log, PID file, sockets, and then fewer rights.
 
 use std::io;
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 use nix::unistd::Uid;
@@ -10,12 +11,14 @@ use super::daemon::{self, Readiness, Side};
 use super::exit::{Exit, Failure};
 use super::hold::HeldSignals;
 use super::instance::Instance;
+use super::office::Doors;
 use super::privileges::Account;
 use super::run::{Running, run};
-use super::run_dir::logs_directory;
 use super::source::Source;
-use super::{limits, logging, os};
-use crate::config::{Config, Loaded, Origin};
+use super::{admins, limits, logging, os};
+use crate::admin::http::Process;
+use crate::config::place::{LOG_FILE, logs_directory};
+use crate::config::{Config, Endpoint, Loaded, Origin};
 use crate::server::{self, BindError, Listener};
 
 /// Runs the router; with `daemon` in the background, and this returns when clients can connect.
@@ -45,17 +48,20 @@ fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -
     let uid = Uid::effective();
     let config = &loaded.config;
     let account = Account::resolve(&config.process)?;
-    let logs = logs_directory(&source.inputs.environment, uid).unwrap_or_else(|| PathBuf::from("/"));
+    let logs = logs_directory(&source.inputs.environment, uid.as_raw()).unwrap_or_else(|| PathBuf::from("/"));
     let owner = account.as_ref().map(|account| account.ids()).map(|(uid, gid)| (uid.as_raw(), gid.as_raw()));
     let plan = logging::Plan { settings: &config.log, daemon, default_directory: &logs, owner };
     let (log, worker) = logging::prepare(&config.log_level, &plan)?;
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let mut instance = Instance::claim(&config.process, &source, daemon, uid)?;
-    let Inherited { listeners, admin } = activation::examine(taken)?;
-    let admin =
+    let Inherited { listeners, admin, http } = activation::examine(taken)?;
+    let sockets =
         if admin.is_empty() { instance.open_office(config, &source, account.as_ref())? } else { admin };
     let inherited = !listeners.is_empty();
     let listeners = if inherited { listeners } else { bind(config)? };
+    let http = if http.is_empty() { bind_http(config)? } else { http };
+    let admins = admins::resolve(&config.admin.admins)?;
+    let doors = Doors { sockets, admins, http, process: Process::open() };
     if inherited {
         note_unused(&loaded);
     }
@@ -63,7 +69,7 @@ fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -
     confine(&loaded, &source, &instance, account.as_ref(), uid)?;
     // Not sooner: a thread would keep the rights that this one gives up.
     let _writing = worker.start()?;
-    run(Running { loaded, source, log, signals, listeners, inherited, admin }, ready)
+    run(Running { loaded, source, log, signals, listeners, inherited, doors }, ready)
     // The instance ends here, when nothing runs any more.
 }
 
@@ -74,19 +80,25 @@ fn note_unused(loaded: &Loaded) {
 }
 
 fn bind(config: &Config) -> Result<Vec<Listener>, Failure> {
-    server::bind(&config.host, config.port).map_err(|error| unavailable(&error))
+    server::bind(&config.host, config.port).map_err(|error| unavailable(&error, "host", "port"))
 }
 
-fn unavailable(error: &BindError) -> Failure {
+/// Where health and metrics are told, if they are.
+fn bind_http(config: &Config) -> Result<Vec<TcpListener>, Failure> {
+    let Some(Endpoint { host, port }) = &config.admin.http else { return Ok(Vec::new()) };
+    server::bind_tcp(host, *port).map_err(|error| unavailable(&error, "admin.http", "admin.http"))
+}
+
+/// With the settings that name the address and the port.
+fn unavailable(error: &BindError, host: &str, port: &str) -> Failure {
     let advice = match error {
-        BindError::Resolve { .. } => "set `host` to an address of this machine",
         BindError::Bind { error, .. } if error.kind() == io::ErrorKind::AddrInUse => {
-            "is another router running? Set another `port`"
+            format!("is another router running? Set another `{port}`")
         }
         BindError::Bind { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need CAP_NET_BIND_SERVICE; set another `port`"
+            format!("ports below 1024 need CAP_NET_BIND_SERVICE; set another `{port}`")
         }
-        BindError::Bind { .. } => "set `host` to an address of this machine",
+        _ => format!("set `{host}` to an address of this machine"),
     };
     Failure::new(Exit::Unavailable, format!("{error} ({advice})"))
 }
@@ -146,6 +158,7 @@ fn kept_files(loaded: &Loaded, source: &Source, instance: &Instance, uid: Uid) -
 
 /// Where the log is if it goes to a file.
 fn log_file(config: &Config, source: &Source, uid: Uid) -> Option<PathBuf> {
-    let standard = || logs_directory(&source.inputs.environment, uid).map(|logs| logs.join("router.log"));
+    let standard =
+        || logs_directory(&source.inputs.environment, uid.as_raw()).map(|logs| logs.join(LOG_FILE));
     config.log.file.clone().or_else(standard)
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::logging::grouped;
 use super::supervisor::{Say, Supervisor};
-use crate::admin::Life;
+use crate::admin::{Life, Phase};
 use crate::server::Hub;
 
 /// How often the line is looked at; it is sent when it has changed.
@@ -23,7 +23,7 @@ pub(super) struct Status {
 }
 
 struct Line {
-    doing: &'static str,
+    doing: Phase,
     /// What somebody should know besides.
     problem: Option<String>,
     said: String,
@@ -31,7 +31,7 @@ struct Line {
 
 impl Status {
     /// A router that does this.
-    pub fn new(hub: Arc<Hub>, supervisor: Supervisor, doing: &'static str) -> Arc<Self> {
+    pub fn new(hub: Arc<Hub>, supervisor: Supervisor, doing: Phase) -> Arc<Self> {
         let line = Mutex::new(Line { doing, problem: None, said: String::new() });
         Arc::new(Self { hub, supervisor, line, life: watch::Sender::new(Life::new(doing)) })
     }
@@ -52,7 +52,7 @@ impl Status {
     }
 
     /// It does something else now.
-    pub fn doing(&self, doing: &'static str) {
+    pub fn doing(&self, doing: Phase) {
         self.life.send_modify(|life| life.doing = doing);
         self.change(|line| line.doing = doing);
     }
@@ -83,7 +83,7 @@ impl Status {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut line);
         let problem = line.problem.as_ref().map(|problem| format!("; {problem}")).unwrap_or_default();
-        let text = format!("{}: {counts}{problem}", line.doing);
+        let text = format!("{}: {counts}{problem}", line.doing.as_str());
         if text != line.said {
             line.said.clone_from(&text);
             self.supervisor.say(Say::Status(text));

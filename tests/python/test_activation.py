@@ -177,7 +177,7 @@ def test_sockets_of_the_wrong_kind_are_refused_with_what_would_be_right(activate
 
 def test_a_name_that_is_unknown_is_refused_with_those_that_are_known(activate, listening):
     one, other = listening("IPv4"), listening("IPv6")
-    refused(activate(one, other, names="ws:metrics"), "descriptor 4", '"metrics"', "ws or admin")
+    refused(activate(one, other, names="ws:metrics"), "descriptor 4", '"metrics"', "ws, admin or http")
 
 
 def test_a_list_of_names_that_does_not_fit_is_refused(activate, listening):

@@ -1,13 +1,15 @@
 """What gadugi-routerctl shows of a running router, as text and as JSON."""
 import asyncio
 import json
+import re
 import signal
 import subprocess
+from datetime import datetime, timezone
 
-import pytest
+import websockets
 
 from client import connect, until
-from control import control, ctl, folder_of, run, socket_of
+from control import Talk, control, ctl, folder_of, run, socket_of
 from routers import environment
 from stalled import fill_until_refused, stalled_subscriber
 
@@ -51,6 +53,78 @@ async def test_status_as_json_is_one_document(router):
     assert status["config_file"] == str(router.config_file)
 
 
+async def test_rates_and_latencies_are_told_by_the_router_and_by_each_client(router):
+    async with await connect(router) as publisher, await connect(router) as subscriber:
+        await subscriber.subscribe("t")
+        for priority in [3] * 20 + [9]:
+            await publisher.publish({"topic": "t", "priority": priority})
+            await subscriber.event()
+
+        async def all_counted():
+            latency = (await control(router, "status", "--json")).json["latency"]
+            return [(each["priority"], each["delivery"]["count"]) for each in latency] == [(3, 20), (9, 1)]
+        await until(all_counted, "each delivery is counted, by priority")
+        status = (await control(router, "status", "--json")).json
+        assert status["rates"]["accepted"] > 0 and status["rates"]["delivered"] > 0
+        assert status["queue_capacity"] == 10_000
+        for each in status["latency"]:
+            assert each["queue_wait"]["count"] == each["delivery"]["count"]
+            assert 0 < each["delivery"]["p50"] <= each["delivery"]["p99"] <= 10
+        text = (await control(router, "status")).out
+        assert "Latency by Priority (half within / 99 % within):\n   9: matched " in text
+        assert re.search(r"^   3: matched .* ms / .*, delivered .* / .* \(20 times\)$", text, re.M)
+        assert re.search(r"^Rates: \d+\.\d accepted, \d+\.\d delivered a second$", text, re.M)
+        assert "Queue: 0 of 10000 events\n" in text
+        clients = (await control(router, "clients", "--json")).json["clients"]
+        clients = {client["id"]: client for client in clients}
+        one, other = (clients[client.welcome["client_id"]] for client in (publisher, subscriber))
+        assert (one["published"], one["delivered"], other["published"], other["delivered"]) == (21, 0, 0, 21)
+        assert one["published_rate"] > 0 and one["delivered_rate"] == 0 and other["delivered_rate"] > 0
+
+
+async def test_the_last_errors_are_told_with_their_time(start):
+    router = start(max_clients=1)
+    assert "Recent Errors: none\n" in (await control(router, "status")).out
+    async with await connect(router):
+        for _ in range(30):
+            await refused(router)
+        router.config_file.write_text("max_clients = 'x'\n")
+        assert (await control(router, "reload")).code == 78
+        status = (await control(router, "status", "--json")).json
+        errors = status["recent_errors"]
+        assert len(errors) == 5 and "max_clients: must be" in errors[3]["message"]
+        assert (errors[4]["level"], errors[4]["message"]) == ("error", "reload failed: everything stays as it was")
+        assert sum(each["times"] for each in errors if "refused" in each["message"]) == 30
+        times = [datetime.fromisoformat(each["time"]) for each in errors]
+        assert times == sorted(times) and abs((datetime.now(timezone.utc) - times[-1]).total_seconds()) < 60
+        text = (await control(router, "status")).out
+        assert re.search(r"^Recent Errors:$\n(^  \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  (warning|error): .*$\n)+", text, re.M)
+
+
+async def refused(router) -> None:
+    """Somebody who finds no room."""
+    async with websockets.connect(router.url) as stranger:
+        assert "max_clients_reached" in await stranger.recv()
+
+
+async def test_top_tells_in_one_answer_what_a_screen_shows(start):
+    router = start(limits__outbox_events=50, drain__timeout="1s")
+    slow = await stalled_subscriber(router, "t")
+    with Talk(router, {"protocol": 1, "version": "tests"}) as talk:
+        first = talk.ask({"request": "top"})
+        assert first["answer"] == "top" and first["topics"] == []
+        await fill_until_refused(router, "t", 5)
+        top = talk.ask({"request": "top"})
+        assert top["topics"][0]["topic"] == "t" and top["topics"][0]["events"] > 50 and top["topics_seconds"] > 0
+        assert [client["waiting_events"] for client in top["slowest"]] == [50]
+        assert top["slowest"][0]["slowest_subscription"]["id"] == slow.subscription
+        assert top["queue_capacity"] == 10_000 and len(top["queue_depth"]) == 10 and top["dead_letters"] > 0
+        assert top["totals"]["accepted"] >= top["topics"][0]["events"] and top["rates"]["accepted"] > 0
+        assert (top["health"], top["phase"], top["subscriptions"]) == ("healthy", "running", 1)
+        assert [each["priority"] for each in top["latency"]] == [5]
+    slow.vanish()
+
+
 async def test_without_a_router_it_says_how_to_start_one_and_ends_with_3(router, tmp_path):
     socket = socket_of(router)
     await asyncio.to_thread(router.stop)
@@ -81,9 +155,11 @@ async def test_clients_are_listed_with_who_they_are(router):
         shown = clients[one.welcome["client_id"]]
         assert (shown["software"], shown["subscriptions"], shown["waiting_events"]) == ("probe/7", 1, 0)
         assert shown["remote"].startswith("127.0.0.1:") and shown["connected_for"] < 30
+        since = datetime.fromisoformat(shown["connected_since"])
+        assert abs((datetime.now(timezone.utc) - since).total_seconds() - shown["connected_for"]) < 30
         text = (await control(router, "clients")).out.splitlines()
-        assert text[0].split() == ["ID", "ADDRESS", "CONNECTED", "SUBSCRIPTIONS", "DELIVERED", "WAITING", "BYTES",
-                                   "EVICTED", "BY", "PRIORITY", "SOFTWARE"]
+        assert text[0].split() == ["ID", "ADDRESS", "SINCE", "CONNECTED", "SUBSCRIPTIONS", "IN/S", "OUT/S", "PUBLISHED",
+                                   "DELIVERED", "WAITING", "BYTES", "EVICTED", "BY", "PRIORITY", "SOFTWARE"]
         assert len(text) == 3 and any(line.endswith("probe/7") for line in text)
 
 
@@ -103,6 +179,13 @@ async def test_the_slow_ones_come_first_and_the_others_not_at_all(start):
         assert [client["waiting_events"] for client in clients] == [50]
         first = clients[0]
         assert first["evicted"] > 0 and first["waiting_bytes"] > 0 and sum(first["depth"]) > 0
+        slowest = first["slowest_subscription"]
+        assert (slowest["id"], slowest["topics"], slowest["more_topics"]) == (slow.subscription, ["t"], 0)
+        assert slowest["waiting_events"] == sum(first["depth"]) and first["behind_seconds"] > 0
+        text = (await control(router, "clients", "--slow")).out.splitlines()
+        assert text[0].split() == ["ID", "ADDRESS", "WAITING", "BYTES", "BEHIND", "OUT/S", "EVICTED", "SLOWEST",
+                                   "SUBSCRIPTION", "BY", "PRIORITY", "SOFTWARE"]
+        assert len(text) == 2 and f" t ({slowest['waiting_events']} waiting, {slow.subscription})" in text[1]
         assert "Dead Letters: " in (await control(router, "status")).out
     slow.vanish()
 
@@ -147,19 +230,6 @@ async def test_config_check_needs_no_router(tmp_path):
     bad = run([ctl(), "config", "check", file, "--json"], environment(tmp_path))
     assert bad.code == 78 and len(bad.error["mistakes"]) == 3
     assert bad.error["mistakes"][0].startswith(f"{file}:1:8: port: ")
-
-
-@pytest.mark.parametrize("shell, word", [("bash", "complete -F"), ("zsh", "#compdef"), ("fish", "complete -c")])
-async def test_completions_are_there_for_each_shell(tmp_path, shell, word):
-    outcome = run([ctl(), "completions", shell], environment(tmp_path))
-    assert outcome.code == 0 and word in outcome.out and "dead-letters" in outcome.out
-
-
-async def test_bash_completes_commands(tmp_path):
-    script = 'source <("$1" completions bash); COMP_WORDS=(gadugi-routerctl sub); COMP_CWORD=1; ' \
-             '_gadugi__routerctl gadugi-routerctl sub gadugi-routerctl; echo "${COMPREPLY[@]}"'
-    outcome = run(["bash", "-c", script, "bash", ctl()], environment(tmp_path))
-    assert outcome == (0, "subscriptions\n", "")
 
 
 async def test_wrong_usage_is_64_also_in_json(router):

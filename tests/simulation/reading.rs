@@ -104,7 +104,7 @@ impl Run {
             return;
         }
         self.router.put_back(key, &mut turn, from, self.now);
-        assert_eq!(turn.deliveries.len(), from, "what is put back is drained");
+        assert_eq!((turn.deliveries.len(), turn.written.len()), (0, from), "what is put back is drained");
         self.model.put_back(key, count, self.now);
         self.wake();
     }

@@ -8,7 +8,7 @@ import pytest
 from box import Box
 from coroutines import pytest_configure, pytest_pyfunc_call  # noqa: F401
 from routers import program
-from service import PROGRAM, Service
+from service import CONTROL, PROGRAM, Service
 
 
 @pytest.fixture(scope="session")
@@ -18,8 +18,9 @@ def box(tmp_path_factory):
     box = Box(Path(os.environ["GADUGI_BOX"]))
     try:
         box.copy(program(), PROGRAM)
+        box.copy(program().with_name("gadugi-routerctl"), CONTROL)
         yield box
-        box.run("rm", "-f", PROGRAM)
+        box.run("rm", "-f", PROGRAM, CONTROL)
     finally:
         box.close()
 

@@ -13,6 +13,7 @@ SOCKET = "gadugi-router.socket"
 UNITS = "/run/systemd/system"
 CONFIG = "/etc/gadugi-router/config.toml"
 PROGRAM = "/usr/bin/gadugi-router"
+CONTROL = "/usr/bin/gadugi-routerctl"
 
 
 class Service:

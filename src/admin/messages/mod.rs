@@ -3,10 +3,14 @@
 //! Fields are only ever added, and whoever does not know one passes over it; a change that is more than that raises
 //! [`PROTOCOL`].
 
+mod explain;
+mod figures;
 mod views;
 
 use serde::{Deserialize, Serialize};
 
+pub use explain::{Explained, Explanation, Fate, Located, Outline, Question, Step};
+pub use figures::{Latency, LoggedError, Quantiles, Rates, Slowest, Top, Topic};
 pub use views::{
     Change, Client, Clients, Ended, Health, Kicked, Letter, Letters, Progress, Reason, Reloaded, Requeued,
     Setting, Status, Subscription, Subscriptions, Totals,
@@ -48,6 +52,8 @@ impl Greeting {
 pub enum Request {
     /// How the router is: [`Status`].
     Status,
+    /// What a screen shows that looks again and again: [`Top`].
+    Top,
     /// A page of clients: [`Clients`].
     Clients {
         /// Where it begins, 0 for the first one.
@@ -91,10 +97,19 @@ pub enum Request {
         /// An event's id; all without one.
         id: Option<String>,
     },
+    /// What would become of an event: [`Explanation`].
+    Explain(Box<Question>),
+    /// Where an event is: [`Located`].
+    Locate {
+        /// Its id.
+        id: String,
+        /// Where the search begins, 0 and 0 for its beginning.
+        from: (usize, usize),
+    },
 }
 
 impl Request {
-    /// Whether it changes something, which only root and the router's own user may.
+    /// Whether it changes something, which only root, the router's own user and its admins may.
     pub fn changes(&self) -> bool {
         matches!(
             self,
@@ -109,6 +124,8 @@ impl Request {
 pub enum Answer {
     /// How the router is.
     Status(Box<Status>),
+    /// What a screen shows.
+    Top(Box<Top>),
     /// Clients.
     Clients(Clients),
     /// Subscriptions.
@@ -135,6 +152,10 @@ pub enum Answer {
     },
     /// Dead letters were routed once more.
     Requeued(Requeued),
+    /// What would become of an event.
+    Explained(Explanation),
+    /// Where an event is.
+    Located(Located),
     /// It was not done.
     Error(Refused),
 }

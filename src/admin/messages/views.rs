@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Latency, LoggedError, Rates, Slowest};
+
 /// How the router is.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Status {
@@ -19,16 +21,31 @@ pub struct Status {
     pub health: Health,
     /// Events in the queue by priority, 1 to 10.
     pub queue_depth: [usize; 10],
+    /// Events that the queue has room for.
+    #[serde(default)]
+    pub queue_capacity: usize,
     /// Deliveries that wait for subscribers or are being written.
     pub waiting_deliveries: u64,
     /// Since the start.
     pub totals: Totals,
+    /// Lately.
+    #[serde(default)]
+    pub rates: Rates,
+    /// Since the start, of the priorities that there were events of, lowest first.
+    #[serde(default)]
+    pub latency: Vec<Latency>,
     /// Since the start, by reason.
     pub dead_letters: Vec<Reason>,
     /// Dead letters that can be looked at.
     pub dead_letters_kept: usize,
+    /// The last warnings and errors of the log, the newest last, ten at most.
+    #[serde(default)]
+    pub recent_errors: Vec<LoggedError>,
     /// The file that the settings are from.
     pub config_file: Option<String>,
+    /// Where the log goes: journald, stderr, or the path of a file.
+    #[serde(default)]
+    pub log: Option<String>,
 }
 
 /// The router's health.
@@ -94,6 +111,9 @@ pub struct Client {
     pub software: Option<String>,
     /// Seconds since it came.
     pub connected_for: f64,
+    /// When it came.
+    #[serde(default)]
+    pub connected_since: Option<String>,
     /// How many subscriptions it has.
     pub subscriptions: usize,
     /// Events that wait for it or are being written.
@@ -102,8 +122,23 @@ pub struct Client {
     pub waiting_bytes: usize,
     /// Events that wait for it by priority, 1 to 10.
     pub depth: [usize; 10],
+    /// Seconds since the oldest of them was accepted; 0 when nothing waits.
+    #[serde(default)]
+    pub behind_seconds: f64,
+    /// The subscription for which the most waits, if something does.
+    #[serde(default)]
+    pub slowest_subscription: Option<Slowest>,
+    /// Events of it that were accepted.
+    #[serde(default)]
+    pub published: u64,
+    /// The same by the second, over about the last ten.
+    #[serde(default)]
+    pub published_rate: f64,
     /// Deliveries that it has taken.
     pub delivered: u64,
+    /// The same by the second, over about the last ten.
+    #[serde(default)]
+    pub delivered_rate: f64,
     /// Deliveries that it missed because it is slow.
     pub evicted: u64,
 }

@@ -28,7 +28,8 @@ impl Rule for Host {
     }
 }
 
-fn is_address(text: &str) -> bool {
+/// Whether it is an IP address.
+pub(super) fn is_address(text: &str) -> bool {
     // A link-local address names its interface: fe80::1%eth0.
     let scoped = text.split_once('%').filter(|(_, zone)| !zone.is_empty());
     text.parse::<IpAddr>().is_ok() || scoped.is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok())

@@ -3,17 +3,22 @@
 //! A rule knows one kind of value. Which setting follows which rule stands in the table of settings.
 
 mod host;
+mod http;
 mod level;
+mod list;
 mod number;
 mod origins;
 mod system;
 mod unit;
 
 pub(super) use host::Host;
+pub use http::Endpoint;
+pub(super) use http::{HostNames, ListenOn};
 pub(super) use level::Level;
 pub(super) use number::{Auto, duration, size, whole};
 pub(super) use origins::Origins;
-pub(super) use system::{Account, FilePath, Octal};
+pub(super) use system::{Account, Accounts, FilePath, Octal};
+pub use unit::{parse_duration, parse_size};
 
 use super::value::{Given, Value, Wrong};
 
@@ -49,6 +54,11 @@ fn wrong<T>(given: &Given<'_>, expected: &str, reason: Option<&str>) -> Result<T
 /// A string as TOML writes it.
 fn toml_string(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
+}
+
+/// A list of strings as TOML writes it.
+fn toml_list(texts: &[String]) -> String {
+    format!("[{}]", texts.iter().map(|text| toml_string(text)).collect::<Vec<_>>().join(", "))
 }
 
 /// Yes or no.

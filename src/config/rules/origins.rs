@@ -1,11 +1,10 @@
 //! The web pages that may connect (RFC 6454: scheme, host and port).
 
-use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
-use super::super::value::{Given, Value, Wrong, quoted};
+use super::super::value::{Given, Wrong};
 use super::host::is_name;
-use super::{Rule, toml_string, wrong};
+use super::{Rule, list, toml_list};
 
 /// A list of origins, each kept as a browser writes it: lower case, without the scheme's own port.
 pub(in crate::config) struct Origins;
@@ -21,40 +20,14 @@ impl Rule for Origins {
     }
 
     fn read(&self, given: &Given<'_>) -> Result<Vec<String>, Vec<Wrong>> {
-        let words;
-        let items = match &given.value {
-            Value::List(items) => items,
-            Value::Word(text) => {
-                words = split(text);
-                &words
-            }
-            Value::Text(text) if origin(text).is_some() => {
-                return wrong(given, &self.expected(), Some(&format!("write [{}]", quoted(text))));
-            }
-            _ => return wrong(given, &self.expected(), None),
-        };
-        let (mut origins, mut wrongs) = (Vec::with_capacity(items.len()), Vec::new());
-        for item in items {
-            match item.text().and_then(origin) {
-                Some(origin) => origins.push(origin),
-                None => wrongs.push(complaint(item)),
-            }
-        }
-        if wrongs.is_empty() { Ok(origins) } else { Err(wrongs) }
+        list::read(given, &self.expected(), |item| {
+            item.text().and_then(origin).ok_or_else(|| complaint(item))
+        })
     }
 
     fn write(&self, value: &Vec<String>) -> String {
-        format!("[{}]", value.iter().map(|origin| toml_string(origin)).collect::<Vec<_>>().join(", "))
+        toml_list(value)
     }
-}
-
-/// A list in the environment: by commas, empty for none.
-fn split(text: &str) -> Vec<Given<'_>> {
-    if text.trim().is_empty() {
-        return Vec::new();
-    }
-    let item = |item| Given { value: Value::Word(item), written: Cow::Owned(quoted(item)), span: 0..0 };
-    text.split(',').map(str::trim).map(item).collect()
 }
 
 fn origin(text: &str) -> Option<String> {
@@ -109,6 +82,9 @@ fn complaint(item: &Given<'_>) -> Wrong {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
+    use super::super::super::value::Value;
     use super::super::testing::text;
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::value::{Given, Value, Wrong};
-use super::{Rule, toml_string, wrong};
+use super::{Rule, list, toml_list, toml_string, wrong};
 
 /// A file's path; "" for none.
 pub(in crate::config) struct FilePath;
@@ -46,7 +46,7 @@ impl Rule for Account {
     fn read(&self, given: &Given<'_>) -> Result<Option<String>, Vec<Wrong>> {
         match (given.text(), &given.value) {
             (Some(""), _) => Ok(None),
-            (Some(text), _) if !text.contains(['\0', ':', '/', ' ', '\n']) => Ok(Some(text.to_owned())),
+            (Some(text), _) if is_account(text) => Ok(Some(text.to_owned())),
             (_, Value::Integer(number)) if u32::try_from(*number).is_ok() => Ok(Some(number.to_string())),
             _ => wrong(given, &self.expected(), None),
         }
@@ -54,6 +54,33 @@ impl Rule for Account {
 
     fn write(&self, value: &Option<String>) -> String {
         toml_string(value.as_deref().unwrap_or_default())
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    !text.is_empty() && !text.contains(['\0', ':', '/', ' ', '\n'])
+}
+
+/// Names or numbers of users, and of groups with a @ before them.
+pub(in crate::config) struct Accounts;
+
+impl Rule for Accounts {
+    type Value = Vec<String>;
+
+    fn expected(&self) -> String {
+        "a list of users such as \"alice\" and of groups such as \"@ops\"".to_owned()
+    }
+
+    fn read(&self, given: &Given<'_>) -> Result<Vec<String>, Vec<Wrong>> {
+        let one = |item: &Given<'_>| match item.text() {
+            Some(text) if is_account(text.strip_prefix('@').unwrap_or(text)) => Ok(text.to_owned()),
+            _ => Err(item.not("the name or number of a user, or of a group with a @ before it")),
+        };
+        list::read(given, &self.expected(), one)
+    }
+
+    fn write(&self, value: &Vec<String>) -> String {
+        toml_list(value)
     }
 }
 
@@ -110,6 +137,16 @@ mod tests {
             assert!(Account.read(&text(bad)).is_err(), "{bad}");
         }
         assert!(Account.read(&integer(-1)).is_err());
+    }
+
+    #[test]
+    fn accounts_are_users_and_groups_in_a_list() {
+        assert_eq!(Accounts.read(&Given::word("alice, @ops,1000")).unwrap(), ["alice", "@ops", "1000"]);
+        assert_eq!(Accounts.write(&vec!["alice".to_owned(), "@ops".to_owned()]), "[\"alice\", \"@ops\"]");
+        assert!(complaint(&Accounts, &text("@ops")).ends_with("write [\"@ops\"]"));
+        for bad in ["@", "a b", "@@/x", "a:b"] {
+            assert!(complaint(&Accounts, &Given::word(bad)).contains("a group with a @"), "{bad}");
+        }
     }
 
     #[test]

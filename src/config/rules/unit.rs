@@ -1,5 +1,7 @@
 //! Numbers with a unit: durations and sizes, read and written.
 
+use std::time::Duration;
+
 /// A family of units: names with their values in the smallest of them, which comes first.
 pub(super) type Units = &'static [(&'static str, u64)];
 
@@ -24,6 +26,23 @@ pub(super) fn parse(text: &str, units: Units) -> Option<u64> {
     let (number, name) = text.split_at(end);
     let (_, unit) = units.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.trim_start()))?;
     number.parse::<u64>().ok()?.checked_mul(*unit)
+}
+
+/// A duration as the settings write it: `30s`, `500ms`.
+///
+/// # Errors
+/// Says how to write one.
+pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    parse(text, TIME).map(Duration::from_millis).ok_or("write it as 500ms, 30s, 2m or 1h")
+}
+
+/// A size as the settings write it: bytes, or with a unit as `64KiB`.
+///
+/// # Errors
+/// Says how to write one.
+pub fn parse_size(text: &str) -> Result<usize, &'static str> {
+    let bytes = text.parse().ok().or_else(|| parse(text, BYTES));
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or("write it in bytes, or as 64KiB or 1MB")
 }
 
 /// Writes with the largest unit that needs no fraction.
@@ -54,6 +73,14 @@ mod tests {
         {
             assert_eq!(parse(text, TIME), None, "{text}");
         }
+    }
+
+    #[test]
+    fn words_are_durations_and_sizes() {
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert!(parse_duration("30").is_err());
+        assert_eq!((parse_size("300"), parse_size("64KiB")), (Ok(300), Ok(65_536)));
+        assert!(parse_size("-1").is_err() && parse_size("1 cup").is_err());
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::super::value::{Given, plain};
 use super::Reading;
 use super::names::{self, Meant};
 
-/// Ours, but not a setting: where the run-time directory is.
-const RUNTIME_DIR: &str = "GADUGI_ROUTER_RUNTIME_DIR";
+/// Ours, but no settings: where the run-time directory is, and for clients, where the router is.
+const NO_SETTINGS: [&str; 2] = ["GADUGI_ROUTER_RUNTIME_DIR", "GADUGI_ROUTER_URL"];
 
 /// Reads the variables that are ours; the others are nobody's concern here.
 pub(in crate::config) fn read_environment(reading: &mut Reading, variables: &[(OsString, OsString)]) {
@@ -20,7 +20,7 @@ pub(in crate::config) fn read_environment(reading: &mut Reading, variables: &[(O
     for (name, value) in variables {
         let name = name.to_string_lossy();
         match name.strip_prefix(ENV_PREFIX) {
-            Some(rest) if name != RUNTIME_DIR => read_variable(reading, &name, rest, value),
+            Some(rest) if !NO_SETTINGS.contains(&&*name) => read_variable(reading, &name, rest, value),
             _ => {}
         }
     }
@@ -89,6 +89,7 @@ mod tests {
             ("GADUGI_ROUTER_LIMITS__OUTBOX_SIZE", "65536"),
             ("GADUGI_ROUTER_LIMITS__ALLOWED_ORIGINS", "http://a.org,http://b.org"),
             ("GADUGI_ROUTER_RUNTIME_DIR", "/run/x"),
+            ("GADUGI_ROUTER_URL", "ws://x:1"),
             ("PORT", "7"),
         ]);
         assert!(mistakes.is_empty() && warnings.is_empty());

@@ -47,15 +47,7 @@ pub(in crate::config) fn read_file(reading: &mut Reading, path: &Path, missing: 
         }
     };
     match str::from_utf8(&bytes) {
-        Ok(text) => {
-            // Some editors put a byte order mark in front.
-            let document = Document { file: &file, text: text.strip_prefix('\u{feff}').unwrap_or(text) };
-            if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
-                json::read(reading, &document);
-            } else {
-                toml::read(reading, &document);
-            }
-        }
+        Ok(text) => read_text(reading, path, text),
         Err(error) => {
             let valid = &bytes[..error.valid_up_to()];
             let document = Document { file: &file, text: str::from_utf8(valid).unwrap_or_default() };
@@ -65,8 +57,23 @@ pub(in crate::config) fn read_file(reading: &mut Reading, path: &Path, missing: 
     true
 }
 
-/// The file's content, bounded: what is larger was named by mistake.
-fn fetch(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads the text of a file into the settings.
+pub(in crate::config) fn read_text(reading: &mut Reading, path: &Path, text: &str) {
+    let file = path.display().to_string();
+    // Some editors put a byte order mark in front.
+    let document = Document { file: &file, text: text.strip_prefix('\u{feff}').unwrap_or(text) };
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+        json::read(reading, &document);
+    } else {
+        toml::read(reading, &document);
+    }
+}
+
+/// A configuration file's content, bounded: what is larger was named by mistake.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub fn fetch(path: &Path) -> io::Result<Vec<u8>> {
     const LARGEST: u64 = 1024 * 1024;
     let mut bytes = Vec::new();
     File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;

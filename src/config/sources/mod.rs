@@ -9,7 +9,9 @@ mod names;
 mod toml;
 
 pub(super) use environment::{read_environment, read_flags};
-pub(super) use file::{Missing, read_file};
+pub use file::fetch;
+pub(super) use file::{Missing, read_file, read_text};
+pub use names::unknown;
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ fn settings(outbox_events: usize, outbox_size: usize) -> Settings {
 }
 
 fn waiting(event: Arc<Event>) -> Waiting {
-    Waiting { event, subscription: SUBSCRIPTION, deadline: Millis::MAX }
+    Waiting { event, subscription: SUBSCRIPTION, accepted: Stamp::default(), deadline: Millis::MAX }
 }
 
 /// What was shed, or why the newcomer was.
@@ -110,7 +110,7 @@ fn forgetting_a_subscription_leaves_the_others_in_order() {
     let mut outbox = Outbox::new();
     for number in 0..6 {
         let subscription = SubscriptionKey(number % 2);
-        let waiting = Waiting { event: numbered(number, 5), subscription, deadline: Millis::MAX };
+        let waiting = Waiting { subscription, ..waiting(numbered(number, 5)) };
         assert!(outbox.offer(waiting, &Settings::default(), |_| {}).is_ok());
     }
     let mut gone = Vec::new();

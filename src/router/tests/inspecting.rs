@@ -21,12 +21,12 @@ fn a_client_is_shown_with_what_waits_for_it_and_what_it_missed() {
     assert_eq!(world.take(key).len(), 2);
     world.turn(key, Budget { events: 0, bytes: 0 });
     world.publish_all([5, 5, 9, 5]);
-    let page = world.router.client_page(0);
+    let page = world.router.client_page(0, 0);
     let [row] = &page.rows[..] else { panic!("one client") };
     assert_eq!((row.software.as_deref(), row.since, row.subscriptions), (Some("tests/1"), 5, 1));
     assert_eq!((row.outbox_events, row.delivered, row.shed), (3, 2, 1));
     assert_eq!((row.depth[4], row.depth[8]), (2, 1));
-    assert_eq!(page.next.map(|next| world.router.client_page(next).rows.len()).unwrap_or(0), 0);
+    assert_eq!(page.next.map(|next| world.router.client_page(next, 0).rows.len()).unwrap_or(0), 0);
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn all_clients_are_on_some_page_and_none_on_two() {
     }
     let (mut seen, mut from) = (Vec::new(), Some(0));
     while let Some(place) = from {
-        let page = world.router.client_page(place);
+        let page = world.router.client_page(place, 0);
         assert!(page.rows.len() <= 250);
         seen.extend(page.rows.into_iter().map(|row| row.name.unwrap().id));
         from = page.next;

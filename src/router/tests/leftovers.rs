@@ -142,7 +142,7 @@ fn what_a_connection_had_begun_to_write_comes_late_unless_it_was_written() {
         world.router.put_back(key, &mut turn, 1, 0);
         let mut left = world.router.take_left();
         assert_eq!(leftover_ids(&left), [vec!["0"]]);
-        world.router.disconnect_amid(key, &turn.deliveries[0], 0);
+        world.router.disconnect_amid(key, &turn.written[0], 0);
         world.router.end_begun(key, is_written, 0);
         left.add_late(world.router.take_late());
         assert_eq!((leftover_ids(&left), left.subscribers()), (all, 1));
@@ -158,7 +158,7 @@ fn an_event_that_was_begun_when_its_client_left_is_a_dead_letter_unless_it_was_w
         world.publish_all([5, 9]);
         let mut turn = world.turn(key, ALL);
         world.router.put_back(key, &mut turn, 1, 0);
-        world.router.disconnect_amid(key, &turn.deliveries[0], 0);
+        world.router.disconnect_amid(key, &turn.written[0], 0);
         world.router.end_begun(key, is_written, 0);
         world.router.end_begun(key, true, 0);
         assert_eq!(lost(&world, Reason::Disconnected), 1 + u64::from(!is_written));

@@ -169,7 +169,7 @@ fn what_is_put_back_for_an_expelled_client_is_a_dead_letter() {
     let mut turn = world.turn(slow, ALL);
     world.publish(numbered("too much", 5));
     world.router.put_back(slow, &mut turn, 1, 0);
-    assert_eq!(turn.deliveries.len(), 1);
+    assert_eq!(turn.written.len(), 1);
     world.router.disconnect(slow, 0);
     assert_eq!(world.router.stats().delivered, 1);
     assert_eq!(lost(&world, Reason::SlowConsumer), 2);

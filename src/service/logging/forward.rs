@@ -10,6 +10,7 @@ use tracing_subscriber::layer::Context;
 
 use super::messages::{Kind, kind};
 use super::queue::Queue;
+use super::recent::Recent;
 use super::record::Record;
 use super::repeats::Repeats;
 
@@ -21,6 +22,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(super) struct Shared {
     pub(super) repeats: Repeats,
     pub(super) queue: Queue,
+    pub(super) recent: Recent,
 }
 
 /// Hands records over to the log's thread.
@@ -30,9 +32,11 @@ impl<S: Subscriber> Layer<S> for Forward {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let Self(shared) = self;
         if !shared.repeats.admits(event, Instant::now()) {
-            return;
+            return shared.recent.again(event);
         }
-        shared.queue.put(Record::of(event));
+        let record = Record::of(event);
+        shared.recent.note(event, &record);
+        shared.queue.put(record);
         if kind(event.metadata().name()) == Kind::LastWords {
             // There is nothing to be done if it fails.
             shared.queue.flush(LAST_WORDS);

@@ -14,6 +14,7 @@ mod output;
 mod panics;
 mod place;
 mod queue;
+mod recent;
 mod record;
 mod repeats;
 mod sink;
@@ -31,6 +32,7 @@ use tracing_subscriber::{Registry, reload};
 use super::exit::{Exit, Failure};
 use forward::{Forward, Shared};
 pub use place::Plan;
+pub(super) use recent::Logged;
 pub(super) use repeats::grouped;
 pub use worker::{Worker, Writing};
 
@@ -70,6 +72,11 @@ impl LogHandle {
     /// Waits until what was logged so far is written, so long at most; false: it is not.
     pub fn flush(&self, patience: Duration) -> bool {
         self.shared.queue.flush(patience)
+    }
+
+    /// The last warnings and errors, oldest first.
+    pub(super) fn recent(&self) -> Vec<Logged> {
+        self.shared.recent.all()
     }
 
     /// Where the log goes: "journald", "stderr", or the path of the file.

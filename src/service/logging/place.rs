@@ -8,11 +8,10 @@ use nix::sys::stat::fstat;
 
 use super::output::Output;
 use super::sink::{LogFile, SharedSink, Sink};
+use crate::config::place::LOG_FILE;
 use crate::config::{self, LogFormat, LogTarget};
 use crate::service::exit::{Exit, Failure};
 
-/// The file's name, where the settings give none.
-const FILE_NAME: &str = "router.log";
 /// What systemd sets for a service whose stderr is connected to the journal.
 const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 
@@ -60,7 +59,7 @@ impl Plan<'_> {
     }
 
     fn file(&self) -> Result<Place, Failure> {
-        let path = self.settings.file.clone().unwrap_or_else(|| self.default_directory.join(FILE_NAME));
+        let path = self.settings.file.clone().unwrap_or_else(|| self.default_directory.join(LOG_FILE));
         let shown = path.display().to_string();
         match Sink::file(LogFile { path, owner: self.owner }) {
             Ok(sink) => Ok((self.lines(sink, false), shown)),

@@ -38,6 +38,17 @@ impl Kept {
         Self::Shown(display(text))
     }
 
+    fn in_words(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Shown(shown) => shown.to_string(),
+            Self::Signed(number) => number.to_string(),
+            Self::Unsigned(number) => number.to_string(),
+            Self::Float(number) => number.to_string(),
+            Self::Truth(truth) => truth.to_string(),
+        }
+    }
+
     fn value(&self) -> &dyn Value {
         match self {
             Self::Text(text) => text,
@@ -67,14 +78,24 @@ impl Record {
     pub(super) fn followed_by(&self, addition: &str) -> Self {
         let mut summary = Self::blank(self.metadata);
         if let Some(field) = self.metadata.fields().field(MESSAGE) {
-            let message = match self.values.get(field.index()) {
-                Some(Some(Kept::Shown(message))) => message.to_string(),
-                Some(Some(Kept::Text(message))) => message.clone(),
-                _ => String::new(),
-            };
+            let message = self.values.get(field.index()).and_then(Option::as_ref);
+            let message = message.map(Kept::in_words).unwrap_or_default();
             summary.keep(&field, Kept::shown(message + addition));
         }
         summary
+    }
+
+    /// The message and, behind it, the other fields.
+    pub(super) fn in_words(&self) -> String {
+        let (mut message, mut others) = (String::new(), Vec::new());
+        for (field, kept) in self.metadata.fields().iter().zip(&self.values) {
+            match kept {
+                Some(kept) if field.name() == MESSAGE => message = kept.in_words(),
+                Some(kept) => others.push(format!("{}={}", field.name(), kept.in_words())),
+                None => {}
+            }
+        }
+        if others.is_empty() { message } else { format!("{message} ({})", others.join(", ")) }
     }
 
     /// When it happened.

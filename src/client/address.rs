@@ -1,0 +1,172 @@
+//! Where a router is.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_tungstenite::tungstenite::http::Uri;
+
+use super::Error;
+
+/// What `ws://` means without a port, as everywhere (RFC 6455).
+const STANDARD_PORT: u16 = 80;
+
+/// Where a router is: `ws://host:port`, or `unix:/path` (also written `ws+unix:/path`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Address {
+    /// A host and a port.
+    Tcp {
+        /// A name or an IP address, without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+        /// What to ask for there, from the `/` on. The router answers to any; a proxy in front of it may not.
+        path: String,
+    },
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// A connection's bytes. A box: for a client, an indirection at each read costs nothing that can be measured.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+impl Address {
+    /// Connects, without a word yet.
+    pub(super) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        Ok(match self {
+            Self::Tcp { host, port, .. } => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+            Self::Unix(path) => Box::new(UnixStream::connect(path).await?),
+        })
+    }
+
+    /// What the WebSocket handshake asks for.
+    pub(super) fn request(&self) -> String {
+        match self {
+            Self::Tcp { .. } => self.to_string(),
+            // The handshake has to name a host, and nobody reads it.
+            Self::Unix(_) => "ws://localhost/".to_owned(),
+        }
+    }
+
+    /// Whether whoever is there shares this machine.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp { host, .. } if host == "localhost" => true,
+            Self::Tcp { host, .. } => host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback()),
+            Self::Unix(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port, path } => {
+                let path = if path == "/" { "" } else { path };
+                match host.contains(':') {
+                    true => write!(f, "ws://[{host}]:{port}{path}"),
+                    false => write!(f, "ws://{host}:{port}{path}"),
+                }
+            }
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = |why: &str| Error::Address { text: text.to_owned(), why: why.to_owned() };
+        if let Some(path) = text.strip_prefix("ws+unix:").or_else(|| text.strip_prefix("unix:")) {
+            // `unix:///run/x` is how others write it.
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return match path.starts_with('/') {
+                true => Ok(Self::Unix(path.into())),
+                false => Err(wrong("a Unix socket is named by a whole path, as unix:/run/router.sock")),
+            };
+        }
+        let uri = match text.contains("://") {
+            true => text.parse::<Uri>(),
+            false => format!("ws://{text}").parse::<Uri>(),
+        };
+        let uri = uri.map_err(|_| wrong("it is no URL; write ws://HOST:PORT"))?;
+        match uri.scheme_str() {
+            Some("ws") => {}
+            Some("wss") => return Err(wrong("there is no TLS yet; write ws://HOST:PORT")),
+            _ => return Err(wrong("only ws:// and unix: are known")),
+        }
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        if authority.contains('@') {
+            return Err(wrong("it names a user, and the router knows none"));
+        }
+        let host = uri.host().unwrap_or_default();
+        let port = match authority.strip_prefix(host).and_then(|rest| rest.strip_prefix(':')) {
+            Some(port) => port.parse().map_err(|_| wrong("its port is no port"))?,
+            None => STANDARD_PORT,
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if host.is_empty() || port == 0 {
+            return Err(wrong("it names no host and port; write ws://HOST:PORT"));
+        }
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        Ok(Self::Tcp { host: host.to_owned(), port, path: path.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_shown() {
+        for (text, shown) in [
+            ("ws://localhost:9090", "ws://localhost:9090"),
+            ("ws://localhost:9090/", "ws://localhost:9090"),
+            ("localhost:9090", "ws://localhost:9090"),
+            ("ws://[::1]:7", "ws://[::1]:7"),
+            ("ws://router.example", "ws://router.example:80"),
+            ("ws://10.0.0.1:1/a?b=c", "ws://10.0.0.1:1/a?b=c"),
+            ("unix:/run/x.sock", "unix:/run/x.sock"),
+            ("ws+unix:/run/x.sock", "unix:/run/x.sock"),
+            ("unix:///run/x.sock", "unix:/run/x.sock"),
+        ] {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address.to_string(), shown);
+            assert_eq!(shown.parse::<Address>().unwrap(), address);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_told_why() {
+        for (text, why) in [
+            ("", "no URL"),
+            ("wss://localhost", "no TLS"),
+            ("http://localhost:1", "only ws://"),
+            ("ws://localhost:99999", "no port"),
+            ("ws://localhost:", "no port"),
+            ("ws://a:b@localhost:1", "names a user"),
+            ("unix:relative", "whole path"),
+            ("ws://localhost:0", "no host and port"),
+        ] {
+            let error = text.parse::<Address>().unwrap_err().to_string();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_loopback_and_unix_sockets_are_here() {
+        let is_local = |text: &str| text.parse::<Address>().unwrap().is_local();
+        assert!(is_local("ws://localhost:1") && is_local("ws://127.0.0.1:1") && is_local("ws://[::1]:1"));
+        assert!(is_local("unix:/x") && !is_local("ws://10.0.0.1:1") && !is_local("ws://example.org:1"));
+    }
+}

@@ -1,0 +1,110 @@
+//! What can go wrong between a client and a router.
+
+use std::io;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio_tungstenite::tungstenite::{self, error::CapacityError};
+
+use super::Address;
+
+/// Why a connection could not be had, or is no more.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It is no address of a router.
+    #[error("{text:?} is no address of a router: {why}")]
+    Address {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Nobody is there.
+    #[error("cannot connect to {address}: {source}")]
+    Connect {
+        /// Where.
+        address: Address,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Somebody is there and is not done in time.
+    #[error("{address} did not {what} within {} s", .after.as_secs_f64())]
+    TimedOut {
+        /// Where.
+        address: Address,
+        /// What it did not do.
+        what: &'static str,
+        /// How long it had.
+        after: Duration,
+    },
+    /// The handshake was answered with something else than a WebSocket.
+    #[error("{address} refused the connection: HTTP status {status}")]
+    Refused {
+        /// Where.
+        address: Address,
+        /// HTTP's status.
+        status: u16,
+    },
+    /// The router has as many clients as it may have.
+    #[error("{address} takes no more clients: {text}")]
+    TooManyClients {
+        /// Where.
+        address: Address,
+        /// As the router says it.
+        text: String,
+    },
+    /// Whoever is there does not speak as a router does.
+    #[error("{address} does not speak as a router does: {what}")]
+    Protocol {
+        /// Where.
+        address: Address,
+        /// What was odd.
+        what: String,
+    },
+    /// A message is longer than [`Options::max_message_size`](super::Options::max_message_size).
+    #[error("a message of {size} bytes came; at most {most} are taken")]
+    TooLarge {
+        /// How long it is.
+        size: usize,
+        /// How long it may be.
+        most: usize,
+    },
+    /// The router closed the connection.
+    #[error("closed by the router{}{reason} ({code})", if .reason.is_empty() { "" } else { ": " })]
+    Closed {
+        /// WebSocket's close code; 1005 when none was given.
+        code: u16,
+        /// The router's words.
+        reason: String,
+    },
+    /// The connection broke off.
+    #[error("the connection broke off: {0}")]
+    Lost(String),
+    /// The router takes nothing in.
+    #[error("nothing could be sent for {} s", .0.as_secs_f64())]
+    Stuck(Duration),
+    /// Nothing was heard, not even the answer to a ping.
+    #[error("nothing was heard for {} s", .0.as_secs_f64())]
+    Silent(Duration),
+}
+
+impl Error {
+    /// What the WebSocket library says, in our words.
+    pub(super) fn of_socket(error: tungstenite::Error, address: &Address) -> Self {
+        let address = address.clone();
+        match error {
+            tungstenite::Error::Http(answer) => Self::Refused { address, status: answer.status().as_u16() },
+            tungstenite::Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+                Self::TooLarge { size, most: max_size }
+            }
+            tungstenite::Error::Protocol(what) => Self::Protocol { address, what: what.to_string() },
+            tungstenite::Error::Utf8(what) => Self::Protocol { address, what },
+            tungstenite::Error::Io(error) => Self::Lost(error.to_string()),
+            tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => {
+                Self::Lost("it was closed".to_owned())
+            }
+            other => Self::Lost(other.to_string()),
+        }
+    }
+}

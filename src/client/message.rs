@@ -1,0 +1,204 @@
+//! What a router says, read.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Event;
+use crate::protocol::reply::{Counts, Status};
+use crate::protocol::{Health, Priority, delivery};
+
+/// A message from a router.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Message {
+    /// An event.
+    Event(Box<Delivery>),
+    /// What became of an event that was published.
+    Published(Published),
+    /// A subscription was made.
+    Subscribed(Subscribed),
+    /// Something is wrong; the connection stays open.
+    Error(Refusal),
+    /// How the router is.
+    Health(Health),
+    /// Events were shed, for this client is slow.
+    Gap(Gap),
+    /// The router winds down.
+    Draining(Draining),
+    /// Something else, by its `type`.
+    Other(String),
+}
+
+/// An event and the subscription that it is delivered for.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The event, whole.
+    pub event: Event,
+    /// The subscription; none if the router did not tell this client of it.
+    pub subscription: Option<Uuid>,
+}
+
+/// What became of an event that was published.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Published {
+    /// The event's id.
+    pub event_id: String,
+    /// Whether it was taken.
+    pub status: Status,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// With the receipt `dispatched`: how many subscriptions took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<u64>,
+    /// With the receipt `dispatched`: how many could not take it, by reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<String, u64>,
+    /// What its request was called.
+    #[serde(default, skip_serializing)]
+    pub request_id: Option<String>,
+}
+
+/// A subscription that was made.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct Subscribed {
+    /// Its name.
+    #[serde(deserialize_with = "uuid")]
+    pub subscription_id: Uuid,
+    /// Its short name, in lean deliveries.
+    pub(super) sub: Option<u32>,
+}
+
+/// An error as the router tells it.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct Refusal {
+    /// For people.
+    pub error: String,
+    /// For people too, where `error` is for programs.
+    pub message: Option<String>,
+    /// For programs; routers of part 1 have none.
+    pub code: Option<String>,
+    /// What the request that went wrong was called.
+    pub request_id: Option<String>,
+}
+
+/// How many events were shed for this client.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct Gap {
+    /// The subscription that missed them.
+    #[serde(deserialize_with = "uuid")]
+    pub subscription_id: Uuid,
+    /// For want of room, by priority.
+    #[serde(default, deserialize_with = "counts")]
+    pub evicted: Counts,
+    /// Because their time was over, by priority.
+    #[serde(default, deserialize_with = "counts")]
+    pub expired: Counts,
+}
+
+impl Gap {
+    /// All of them together.
+    pub fn total(&self) -> u64 {
+        self.evicted.iter().chain(&self.expired).sum()
+    }
+}
+
+/// The router winds down, and delivers what it has until the deadline.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct Draining {
+    /// When that is.
+    pub deadline: String,
+    /// How long to wait after the end of the connection before coming back, in milliseconds.
+    pub reconnect_after_ms: u64,
+}
+
+/// The first thing a router says.
+#[derive(Deserialize)]
+pub(super) struct Welcome {
+    pub client_id: String,
+}
+
+/// A router that knows part 2 introduces itself.
+#[derive(Deserialize)]
+pub(super) struct Hello {
+    pub server: String,
+    pub features: Vec<String>,
+}
+
+/// A message as it comes, before a connection knows what it means.
+pub(super) enum Heard {
+    Welcome(Welcome),
+    Hello(Hello),
+    Event(Box<Event>, Subscription),
+    /// It means the same at all times.
+    Plain(Message),
+}
+
+/// How a delivery names its subscription.
+#[derive(Clone, Copy)]
+pub(super) struct Subscription {
+    pub id: Option<Uuid>,
+    pub sub: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Delivered<'a> {
+    event: Box<Event>,
+    #[serde(borrow)]
+    subscription_id: Option<Cow<'a, str>>,
+    sub: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Healthy {
+    health: Health,
+}
+
+/// Reads a message.
+pub(super) fn read(text: &str) -> serde_json::Result<Heard> {
+    if text.as_bytes().starts_with(delivery::HEAD) {
+        return delivered(text);
+    }
+    let Kind { kind } = serde_json::from_str(text)?;
+    Ok(Heard::Plain(match &*kind {
+        "event" => return delivered(text),
+        "welcome" => return serde_json::from_str(text).map(Heard::Welcome),
+        "hello" => return serde_json::from_str(text).map(Heard::Hello),
+        "published" => Message::Published(serde_json::from_str(text)?),
+        "subscribed" => Message::Subscribed(serde_json::from_str(text)?),
+        "error" => Message::Error(serde_json::from_str(text)?),
+        "gap" => Message::Gap(serde_json::from_str(text)?),
+        "draining" => Message::Draining(serde_json::from_str(text)?),
+        "health" => Message::Health(serde_json::from_str::<Healthy>(text)?.health),
+        other => Message::Other(other.to_owned()),
+    }))
+}
+
+fn delivered(text: &str) -> serde_json::Result<Heard> {
+    let Delivered { event, subscription_id, sub } = serde_json::from_str(text)?;
+    let id = subscription_id.and_then(|id| Uuid::parse_str(&id).ok());
+    Ok(Heard::Event(event, Subscription { id, sub }))
+}
+
+fn uuid<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Uuid, D::Error> {
+    let text = Cow::<str>::deserialize(from)?;
+    Uuid::parse_str(&text).map_err(serde::de::Error::custom)
+}
+
+fn counts<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Counts, D::Error> {
+    let mut counts = Counts::default();
+    for (level, count) in BTreeMap::<u8, u64>::deserialize(from)? {
+        let priority = Priority::new(level.into()).ok_or_else(|| serde::de::Error::custom("no priority"))?;
+        counts[priority.index()] = count;
+    }
+    Ok(counts)
+}

@@ -1,0 +1,38 @@
+//! How to connect.
+
+use std::time::Duration;
+
+/// How to connect, with bounds for everything that is waited for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What this client is, as `name/version`: operators see it.
+    pub software: String,
+    /// Ask for lean deliveries. They are handed out whole all the same, and cost less on their way.
+    pub lean: bool,
+    /// For the connection and the WebSocket handshake.
+    pub connect_timeout: Duration,
+    /// For the router's welcome, and for its hello.
+    pub welcome_timeout: Duration,
+    /// The longest message that is taken.
+    pub max_message_size: usize,
+    /// Silence after which the router is pinged.
+    pub ping_after: Duration,
+    /// Silence after which the connection is given up, and how long the router may take nothing in.
+    pub give_up_after: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            software: concat!("gadugi-router-client/", env!("CARGO_PKG_VERSION")).to_owned(),
+            lean: true,
+            connect_timeout: Duration::from_secs(5),
+            // As the protocol says.
+            welcome_timeout: Duration::from_secs(5),
+            // A router takes 10 MB unless it is told otherwise; an event grows a little on its way.
+            max_message_size: 64 << 20,
+            ping_after: Duration::from_secs(20),
+            give_up_after: Duration::from_secs(60),
+        }
+    }
+}
