@@ -17,6 +17,8 @@ use super::traffic::Traffic;
 use super::{Address, Error, Request};
 use pulse::Pulse;
 
+/// The router's answer to another `hello`, among other messages.
+pub(super) const HELLO: &str = "hello";
 /// How long the router's last words are waited for when it no longer listens.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -138,7 +140,8 @@ impl Connection {
                     }
                 }
                 Some(Heard::Plain(message)) => message,
-                Some(Heard::Welcome(_) | Heard::Hello(_)) => continue,
+                Some(Heard::Welcome(_)) => continue,
+                Some(Heard::Hello(_)) => Message::Other(HELLO.to_owned()),
             };
             if let Message::Subscribed(subscribed) = &message
                 && let Some(sub) = subscribed.sub

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::request::Credit;
 use super::settings::Settings;
+use crate::protocol::Credit;
 
 /// What is read ahead of a group nobody else in it can have.
 const AHEAD_OF_A_GROUP: usize = 32;
@@ -42,6 +42,8 @@ pub(super) struct Intake {
     left: AtomicI64,
     left_bytes: AtomicI64,
     awaits_reply: AtomicBool,
+    /// The router is being told of a smaller window; what it may send is not known until it answers.
+    is_shrinking: AtomicBool,
     begun: Instant,
     /// When credit was granted last, in microseconds since then.
     granted_at: AtomicU64,
@@ -62,6 +64,7 @@ impl Intake {
             left: AtomicI64::new(0),
             left_bytes: AtomicI64::new(0),
             awaits_reply: AtomicBool::new(false),
+            is_shrinking: AtomicBool::new(false),
             begun: Instant::now(),
             granted_at: AtomicU64::new(0),
             changed: Notify::new(),
@@ -97,15 +100,25 @@ impl Intake {
     /// What a router may send at the beginning of a connection.
     pub fn opening(&self) -> Credit {
         let (events, bytes) = self.room();
-        Credit { events: events.max(0).unsigned_abs(), bytes: bytes.max(0).unsigned_abs() }
+        credit(events.max(0), bytes.max(0))
     }
 
     /// A connection has begun: what its router may send, if it has credit.
     pub fn begin(&self, opened: Option<Credit>) {
-        let Credit { events, bytes } = opened.unwrap_or(Credit { events: 0, bytes: 0 });
-        self.left.store(events.cast_signed(), Relaxed);
-        self.left_bytes.store(bytes.cast_signed(), Relaxed);
+        let Credit { events, bytes } = opened.unwrap_or_default();
+        self.left.store(events.unwrap_or(0).cast_signed(), Relaxed);
+        self.left_bytes.store(bytes.unwrap_or(0).cast_signed(), Relaxed);
         self.has_credit.store(opened.is_some(), Relaxed);
+        self.is_shrinking.store(false, Relaxed);
+    }
+
+    /// The router may send more than the whole window by now: what `hello` is to say, which begins anew. When it is
+    /// answered, so does this, by [`begin`](Self::begin).
+    pub fn shrink(&self) -> Option<Credit> {
+        let is_too_much =
+            self.has_credit.load(Relaxed) && self.left.load(Relaxed) > self.window.load(Relaxed);
+        let is_news = is_too_much && !self.is_shrinking.swap(true, Relaxed);
+        is_news.then(|| self.opening())
     }
 
     /// Deliveries have come, whether anybody wants them or not.
@@ -125,7 +138,7 @@ impl Intake {
         self.left.fetch_add(events, Relaxed);
         self.left_bytes.fetch_add(bytes, Relaxed);
         self.granted_at.store(self.micros(), Relaxed);
-        Some(Credit { events: events.unsigned_abs(), bytes: bytes.unsigned_abs() })
+        Some(credit(events, bytes))
     }
 
     /// One is here.
@@ -156,7 +169,7 @@ impl Intake {
     /// Half of the window, or one that nothing was granted for in a while. As long as it is less, the router still has
     /// credit, or what waits here is yet to be taken.
     fn is_due(&self) -> bool {
-        if !self.has_credit.load(Relaxed) {
+        if !self.has_credit.load(Relaxed) || self.is_shrinking.load(Relaxed) {
             return false;
         }
         let (events, bytes) = self.owed();
@@ -190,6 +203,10 @@ impl Intake {
     fn micros(&self) -> u64 {
         self.begun.elapsed().as_micros() as u64
     }
+}
+
+fn credit(events: i64, bytes: i64) -> Credit {
+    Credit { events: Some(events.unsigned_abs()), bytes: Some(bytes.unsigned_abs()) }
 }
 
 fn crosses(before: i64, taken: i64, bound: i64) -> bool {

@@ -121,19 +121,19 @@ impl Owner {
         self.come_back_after = None;
         let (address, options) = (self.address.clone(), self.settings.options.clone());
         let token = self.settings.token.clone();
-        // More may be taken meanwhile, and that is granted later.
+        // What is taken meanwhile is granted later.
         let room = self.intake.opening();
         let open = async move {
             let token = token.ask(options.connect_timeout).await?;
             let greeting = Greeting { token: token.as_ref(), credit: Some(room) };
-            Connection::open_as(&address, &options, greeting).await
+            Connection::open_as(&address, &options, greeting).await.map(|connection| (connection, token))
         };
-        let connection = match self.meanwhile(open).await {
+        let (connection, token) = match self.meanwhile(open).await {
             None => return Ended::Closed,
             Some(Err(error)) => return Ended::Broken(error),
-            Some(Ok(connection)) => connection,
+            Some(Ok(opened)) => opened,
         };
-        let mut session = Session::new(connection, self.settings.answer_timeout);
+        let mut session = Session::new(connection, token, self.settings.answer_timeout);
         self.intake.begin(session.features.credit.then_some(room));
         let ended = match self.serve(&mut session).await {
             Ok(()) => Ended::Closed,

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{NewEvent, Options, Token};
-use crate::protocol::{PROTOCOL, PublishOptions, Receipt, Subscription};
+use crate::protocol::{Credit, PROTOCOL, PublishOptions, Receipt, Subscription};
 
 /// A message to a router.
 #[derive(Clone, Copy, Debug)]
@@ -66,13 +66,6 @@ enum Wire<'a, E = NewEvent> {
         credit: Option<Credit>,
     },
     Credit(Credit),
-}
-
-/// How many events this client has room for, and how many bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-pub(super) struct Credit {
-    pub events: u64,
-    pub bytes: u64,
 }
 
 /// What `hello` says beside who this is.

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::clock::in_future;
 use super::features::Features;
-use super::request::{self, Credit};
-use super::{Connection, Error, Refusal, Subscribed};
-use crate::protocol::{Health, Subscription};
+use super::request::{self, Greeting};
+use super::{Connection, Error, Options, Refusal, Subscribed, Token};
+use crate::protocol::{Credit, Health, Subscription};
 
 /// What a router of part 1 says about a subscription that it does not take.
 const NO_SUBSCRIPTION: &str = "Failed to subscribe:";
@@ -29,6 +29,9 @@ pub(super) struct Session {
     pub complete_since: Option<Instant>,
     /// Until when that has to be so.
     pub complete_by: Instant,
+    token: Option<Token>,
+    /// What the router was told anew that it may send, and has not answered to.
+    anew: Option<Credit>,
     delivered: (u64, u64),
     subscribing: VecDeque<Subscribing>,
     health: VecDeque<HealthAnswer>,
@@ -44,12 +47,14 @@ pub(super) struct Subscribing {
 }
 
 impl Session {
-    pub fn new(connection: Connection, answer_timeout: Duration) -> Self {
+    pub fn new(connection: Connection, token: Option<Token>, answer_timeout: Duration) -> Self {
         Self {
             features: Features::of(&connection),
             connection,
             complete_since: None,
             complete_by: in_future(answer_timeout),
+            token,
+            anew: None,
             delivered: (0, 0),
             subscribing: VecDeque::new(),
             health: VecDeque::new(),
@@ -97,6 +102,22 @@ impl Session {
     /// Has room for more events.
     pub fn grant(&mut self, credit: Credit) -> Result<(), Error> {
         self.say(request::credit(credit))
+    }
+
+    /// Has less room than was granted. That is what `hello` is for, whose answer is behind all that was sent before it.
+    pub fn begin_anew(&mut self, options: &Options, credit: Credit) -> Result<(), Error> {
+        self.anew = Some(credit);
+        let greeting = Greeting { token: self.token.as_ref(), credit: Some(credit) };
+        self.say(request::hello(options, greeting))
+    }
+
+    pub fn is_beginning_anew(&self) -> bool {
+        self.anew.is_some()
+    }
+
+    /// It was answered.
+    pub fn begun_anew(&mut self) -> Option<Credit> {
+        self.anew.take()
     }
 
     fn say(&mut self, text: serde_json::Result<String>) -> Result<(), Error> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::super::connection::HELLO;
 use super::super::message::{Draining, Gap, Refusal, Subscribed};
 use super::super::session::Session;
 use super::super::{Error, Message, Notice, State};
@@ -28,6 +29,7 @@ enum Turn {
 impl Owner {
     /// Serves a connection until it is to end, or ends by itself.
     pub(super) async fn serve(&mut self, session: &mut Session) -> Result<(), Error> {
+        self.shrink(session)?;
         self.restore(session)?;
         loop {
             if session.complete_since.is_none() && !session.is_subscribing() {
@@ -85,6 +87,14 @@ impl Owner {
         }
     }
 
+    /// Since the last `hello` somebody else in a group could have what this client was granted.
+    fn shrink(&mut self, session: &mut Session) -> Result<(), Error> {
+        match self.intake.shrink() {
+            Some(credit) => session.begin_anew(&self.settings.options, credit),
+            None => Ok(()),
+        }
+    }
+
     /// Makes the subscriptions anew.
     fn restore(&mut self, session: &mut Session) -> Result<(), Error> {
         for id in self.table.begin() {
@@ -128,6 +138,7 @@ impl Owner {
                     return Ok(());
                 }
                 self.subscribe(id, (*wanted).clone(), taker);
+                self.shrink(session)?;
                 session.subscribe(id, &wanted, Some(confirm))
             }
             Ask::Health(answer) => session.ask_health(answer),
@@ -150,11 +161,19 @@ impl Owner {
             Message::Published(published) => self.publisher.published(published, &session.features),
             Message::PublishedBatch(batch) => self.publisher.published_batch(batch),
             Message::Subscribed(subscribed) => return self.subscribed(session, &subscribed),
+            Message::Error(refusal) if refusal.is_about_who_asks() && session.is_beginning_anew() => {
+                return Err(Error::Unauthorized { address: self.address.clone(), text: refusal.error });
+            }
             Message::Error(refusal) => self.refused(session, refusal),
             Message::Health(health) => session.health(health),
             Message::Gap(gap) => self.gap(&gap),
             Message::Draining(draining) => self.draining(&draining),
             Message::Unreadable(what) => self.notice(Notice::Unreadable { what }),
+            Message::Other(kind) if kind == HELLO => {
+                if let Some(credit) = session.begun_anew() {
+                    self.intake.begin(Some(credit));
+                }
+            }
             Message::Other(_) => {}
         }
         Ok(())
