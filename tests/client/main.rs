@@ -4,7 +4,9 @@
 
 mod credit;
 mod examples;
+mod faults;
 mod part1;
+mod peer;
 mod proxy;
 mod publishing;
 mod reconnecting;
