@@ -2,8 +2,11 @@
 #![cfg(all(feature = "daemon", feature = "client", target_os = "linux"))]
 #![allow(clippy::unwrap_used)]
 
+mod credit;
 mod examples;
+mod faults;
 mod part1;
+mod peer;
 mod proxy;
 mod publishing;
 mod reconnecting;
