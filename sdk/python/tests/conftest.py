@@ -1,4 +1,4 @@
-"""The router under test, and how async tests run, are those of tests/python; what is here belongs to clients."""
+"""The router under test, and how async tests run, are those of tests/python, proxy and stand-ins those of tests/conformance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tests" / "python"), str(ROOT / "sdk" / "python" / "src")]
+FOLDERS = ("sdk/python/src", "tests/python", "tests/conformance")
+sys.path[:0] = [str(ROOT / folder) for folder in FOLDERS]
 
 from coroutines import pytest_configure, pytest_pyfunc_call  # noqa: E402, F401
 from part1 import Part1Router  # noqa: E402
