@@ -48,7 +48,7 @@ pub fn subscribe(router: &mut Router, client: ClientKey, number: u128, pattern: 
 /// Takes so many deliveries, which also settles those of the last turn.
 pub fn take(router: &mut Router, client: ClientKey, events: usize, turn: &mut Turn) -> usize {
     turn.notices.clear();
-    router.take(client, Budget { events, bytes: usize::MAX }, turn, Waker::noop(), 0);
+    router.take(client, Budget::new(events, usize::MAX), turn, Waker::noop(), 0);
     turn.written.clear();
     turn.deliveries.len()
 }

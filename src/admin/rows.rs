@@ -37,6 +37,8 @@ pub(super) fn client(row: ClientRow, now: Millis) -> Client {
         waiting_bytes: row.outbox_bytes,
         in_flight: row.outbox_events.saturating_sub(row.depth.iter().sum()),
         depth: row.depth,
+        awaits_credit: row.awaits_credit,
+        held: row.held,
         behind_seconds: (row.behind * 1_000.0).round() / 1_000.0,
         slowest_subscription: row.slowest.map(slowest),
         published: row.published,

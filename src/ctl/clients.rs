@@ -111,6 +111,9 @@ fn waiting(client: &Client) -> String {
     if client.in_flight > 0 {
         parts.push(format!("+{} being written", client.in_flight));
     }
+    if client.awaits_credit {
+        parts.push(format!("(it has {}, and takes no more)", client.held));
+    }
     parts.retain(|part| !part.is_empty());
     parts.join(" ")
 }

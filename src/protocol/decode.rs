@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    ErrorCode, Event, Fill, Hello, Incoming, MAX_BATCH, MAX_CLIENT_NAME, MAX_REQUEST_ID, Publish,
+    Credit, ErrorCode, Event, Fill, Hello, Incoming, MAX_BATCH, MAX_CLIENT_NAME, MAX_REQUEST_ID, Publish,
     PublishBatch, PublishOptions, Receipt, Refused, Request, Subscription, WireError, check, fill,
     json::{Kind, Next, Scanner, Syntax, Value},
     message::{Message, not_json},
@@ -39,6 +39,7 @@ impl<'a> Message<'a> {
             "unsubscribe" => Request::Unsubscribe { subscription_id: self.unsubscribe()? },
             "get_health" => Request::GetHealth,
             "hello" => Request::Hello(self.hello()?),
+            "credit" => Request::Credit(self.credit()?),
             other => {
                 let text = format!("Unknown message type: {}", check::shortened(other));
                 return Err(WireError::new(ErrorCode::UnknownType, text));
@@ -193,7 +194,26 @@ impl<'a> Message<'a> {
                 return Err(invalid(format!("`lean` must be true or false; got {}", self.got(value))));
             }
         };
-        Ok(Hello { protocol: version, client, lean })
+        let credit = match given(self.credit) {
+            None => None,
+            Some(value) => Some(serde_json::from_str(value.span.of(self.text)).map_err(|_| {
+                let got = self.got(value);
+                invalid(format!(
+                    "`credit` must be an object like {{\"events\": 32, \"bytes\": 65536}}; got {got}"
+                ))
+            })?),
+        };
+        Ok(Hello { protocol: version, client, lean, credit })
+    }
+
+    fn credit(&self) -> Result<Credit, WireError> {
+        let number = |name, value| match given(value) {
+            None => Ok(None),
+            Some(value) => value.span.of(self.text).parse().map(Some).map_err(|_| {
+                invalid(format!("`{name}` must be a whole number from 0; got {}", self.got(value)))
+            }),
+        };
+        Ok(Credit { events: number("events", self.events)?, bytes: number("bytes", self.bytes)? })
     }
 }
 

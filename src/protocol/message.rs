@@ -27,6 +27,8 @@ pub(super) struct Message<'a> {
     pub protocol: Option<Value>,
     pub client: Option<Value>,
     pub lean: Option<Value>,
+    pub credit: Option<Value>,
+    pub bytes: Option<Value>,
     /// A key that came twice.
     pub twice: Option<&'static str>,
 }
@@ -96,6 +98,8 @@ impl<'a> Message<'a> {
             "protocol" => ("protocol", &mut self.protocol),
             "client" => ("client", &mut self.client),
             "lean" => ("lean", &mut self.lean),
+            "credit" => ("credit", &mut self.credit),
+            "bytes" => ("bytes", &mut self.bytes),
             _ => return Ok(end),
         };
         if slot.replace(value).is_some() {

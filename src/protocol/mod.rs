@@ -37,8 +37,8 @@ pub use json::MAX_DEPTH;
 pub use kind::{EventType, EventTypes};
 pub use priority::Priority;
 pub use request::{
-    Hello, Incoming, MAX_BATCH, MAX_CLIENT_NAME, MAX_REQUEST_ID, Publish, PublishBatch, PublishOptions,
-    Receipt, Request,
+    Credit, Hello, Incoming, MAX_BATCH, MAX_CLIENT_NAME, MAX_REQUEST_ID, Publish, PublishBatch,
+    PublishOptions, Receipt, Request,
 };
 pub use subscription::{MAX_GROUP, MAX_NAMES, MAX_PATTERNS, Subscription};
 pub use time::Time;
@@ -50,6 +50,7 @@ pub const PROTOCOL: u64 = 2;
 /// The extensions that this router has, by the names `hello` lists, sorted.
 pub const FEATURES: &[&str] = &[
     "batch",
+    "credit",
     "draining",
     "expiry",
     "gap",

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Event, Subscription, WireError};
 
 /// The longest `request_id`, in bytes of JSON with its quotes. It is copied into the reply, and replies wait in
@@ -47,6 +49,8 @@ pub enum Request<'a> {
     GetHealth,
     /// `hello`
     Hello(Hello<'a>),
+    /// `credit`
+    Credit(Credit),
 }
 
 /// One event and the wishes about its delivery.
@@ -95,4 +99,18 @@ pub struct Hello<'a> {
     pub client: Option<Cow<'a, str>>,
     /// It wants events without what can be filled in again.
     pub lean: bool,
+    /// It wants no more events than it has room for.
+    pub credit: Option<Credit>,
+}
+
+/// How much more a client may be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credit {
+    /// Deliveries. In `hello`, none means that they have no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<u64>,
+    /// Bytes of their messages. In `hello`, none means that they have no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }

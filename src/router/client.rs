@@ -73,6 +73,17 @@ pub enum Notice {
     },
 }
 
+/// What a connection does since its last turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Rest {
+    /// It comes by itself.
+    Busy,
+    /// Its client wants no more events now: it waits for that, or for a notice.
+    Starved,
+    /// Nothing waits: it is to be woken by the next thing that does.
+    Idle,
+}
+
 pub(super) struct Client {
     pub generation: u32,
     /// Wants gap notices.
@@ -86,8 +97,10 @@ pub(super) struct Client {
     pub next_number: u32,
     /// The connection.
     pub waker: Option<Waker>,
-    /// Nothing waits: the connection is to be woken by the next thing that does.
-    pub idle: bool,
+    /// What the connection does meanwhile.
+    pub rest: Rest,
+    /// Events that it was given before and still has to do, as far as it tells.
+    pub held: usize,
     pub close: Option<Close>,
     pub name: Option<Box<ClientName>>,
     /// What it said it is.
@@ -116,7 +129,8 @@ impl Client {
             gaps: Vec::new(),
             next_number: 1,
             waker: None,
-            idle: false,
+            rest: Rest::Busy,
+            held: 0,
             close: None,
             name: None,
             software: None,

@@ -6,7 +6,7 @@ use std::task::Waker;
 use slab::Slab;
 use uuid::Uuid;
 
-use super::client::{Client, Notice};
+use super::client::{Client, Notice, Rest};
 use super::latency::Stamp;
 use super::outbox::Waiting;
 use super::subscription::{Subscription, SubscriptionKey};
@@ -20,6 +20,17 @@ pub struct Budget {
     pub events: usize,
     /// Bytes of events; the one that crosses it is the last.
     pub bytes: usize,
+    /// Bytes that are counted for each event beside its own.
+    pub overhead: usize,
+    /// Events that the client was given before and still has to do.
+    pub held: usize,
+}
+
+impl Budget {
+    /// So many events and bytes, nothing counted beside.
+    pub const fn new(events: usize, bytes: usize) -> Self {
+        Self { events, bytes, overhead: 0, held: 0 }
+    }
 }
 
 /// An event on its way to a connection.
@@ -85,7 +96,7 @@ pub(super) fn lose(
 impl Router {
     /// All that was taken in the last turn and not put back is written, and what of it is still in `turn` is counted
     /// as handed over now; fills `turn` with what is next. When that leaves nothing, `waker` is woken as soon as there
-    /// is more; for a close it is woken in any case.
+    /// is more, and where the budget has no room for events, when there is a notice; for a close it is woken in any case.
     pub fn take(
         &mut self,
         key: ClientKey,
@@ -119,7 +130,7 @@ impl Router {
                 continue;
             }
             let Some(subscription) = subscriptions.get(waiting.subscription.0 as usize) else { continue };
-            bytes += waiting.event.size();
+            bytes += waiting.event.size() + budget.overhead;
             turn.deliveries.push(Delivery {
                 event: waiting.event,
                 subscription: subscription.id,
@@ -138,7 +149,14 @@ impl Router {
         }
         turn.notices.extend(client.notices.drain(..));
         turn.close = client.close;
-        client.idle = client.outbox.waiting() == 0;
+        client.held = budget.held;
+        client.rest = if client.outbox.waiting() == 0 {
+            Rest::Idle
+        } else if budget.events == 0 || budget.bytes == 0 {
+            Rest::Starved
+        } else {
+            Rest::Busy
+        };
         if !client.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             client.waker = Some(waker.clone());
         }
@@ -178,7 +196,7 @@ impl Router {
             return self.count_written(turn, now);
         };
         // Its socket is full, and wakes it when there is room.
-        client.idle = false;
+        client.rest = Rest::Busy;
         for delivery in turn.deliveries.drain(from..).rev() {
             let subscription = delivery.subscription;
             let waiting = delivery.into_waiting();

@@ -17,7 +17,7 @@ use crate::protocol::Priority;
 pub(super) struct Fitness {
     /// It has room, or can make some.
     room: Option<Room>,
-    /// Events that wait for its client: fewer is better.
+    /// Events that wait for its client, or that it has and still has to do: fewer is better.
     load: Reverse<usize>,
     /// The event it was last given: longer ago is better, so that equals take turns.
     chosen: Reverse<u64>,
@@ -138,11 +138,11 @@ impl Router {
         ahead: impl Fn(ClientKey) -> Option<Ahead>,
     ) -> Option<Fitness> {
         let subscription = self.subscriptions.get(member.0 as usize)?;
-        let outbox = &self.clients.get(subscription.client.index as usize)?.outbox;
+        let client = self.clients.get(subscription.client.index as usize)?;
         let ahead = ahead(subscription.client)?;
         Some(Fitness {
-            room: outbox.prospect(ahead, bytes, priority, &self.settings).ok(),
-            load: Reverse(outbox.len_after(ahead)),
+            room: client.outbox.prospect(ahead, bytes, priority, &self.settings).ok(),
+            load: Reverse(client.outbox.len_after(ahead) + client.held),
             chosen: Reverse(subscription.chosen),
         })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::client::Client;
+use super::client::{Client, Rest};
 use super::{ClientKey, ClientName, DeadLetter, Millis, Moment, Published, Router};
 use crate::protocol::{Event, Pattern, Priority, Subscription as Wanted};
 
@@ -47,6 +47,10 @@ pub struct ClientRow {
     pub outbox_bytes: usize,
     /// Events that wait for it, by priority, lowest first.
     pub depth: [usize; Priority::LEVELS],
+    /// Something waits, and it has not asked for more.
+    pub awaits_credit: bool,
+    /// Events that it was sent and still has to do; 0 where it does not tell.
+    pub held: usize,
     /// Seconds since the oldest of what waits was accepted; 0 when nothing does.
     pub behind: f64,
     /// The subscription with the most that waits.
@@ -161,6 +165,8 @@ impl Router {
             outbox_events: client.outbox.len(),
             outbox_bytes: client.outbox.bytes(),
             depth: client.outbox.depth(),
+            awaits_credit: client.rest == Rest::Starved,
+            held: client.held,
             behind: client.outbox.age(now).unwrap_or(0.0),
             slowest: self.slowest(client),
             published: client.published,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::client::Notice;
+use super::client::{Notice, Rest};
 use super::delivery::lose;
 use super::ingress::{Offered, Queued};
 use super::latency::Stamp;
@@ -210,7 +210,8 @@ impl Router {
         for victim in victims {
             lose(subscriptions, dead, client, victim, Reason::Evicted, now);
         }
-        if std::mem::take(&mut client.idle) {
+        if client.rest == Rest::Idle {
+            client.rest = Rest::Busy;
             wakers.extend(client.waker.clone());
         }
     }
@@ -219,7 +220,7 @@ impl Router {
     pub(super) fn notify(&mut self, key: ClientKey, notice: Notice) {
         let Some(client) = self.client(key) else { return };
         client.notices.push_back(notice);
-        if std::mem::take(&mut client.idle) {
+        if std::mem::replace(&mut client.rest, Rest::Busy) != Rest::Busy {
             let waker = client.waker.clone();
             self.wakers.extend(waker);
         }

@@ -23,7 +23,7 @@ use super::*;
 use crate::protocol::Event;
 use crate::testing::{event, numbered, padded, wanted};
 
-const ALL: Budget = Budget { events: usize::MAX, bytes: usize::MAX };
+const ALL: Budget = Budget::new(usize::MAX, usize::MAX);
 
 struct World {
     router: Router,

@@ -299,7 +299,7 @@ impl Connection {
             }
             // What the last turn of this loop wrote is counted now.
             let now = self.hub.moment();
-            let budget = self.outgoing.budget();
+            let budget = self.dialogue.credit.limit(self.outgoing.budget());
             self.hub.with(|router| router.take(key, budget, &mut scratch.turn, cx.waker(), now));
             scratch.turn.written.clear();
             self.dialogue.tell(scratch.turn.notices.drain(..), self.outgoing.control());
@@ -316,6 +316,10 @@ impl Connection {
                 Poll::Ready(Ok((written, kept))) => (*kept, *written == Written::All),
                 _ => (0, false),
             };
+            if self.dialogue.credit.counts() {
+                let sent = &scratch.turn.deliveries[..kept];
+                self.dialogue.credit.spend(kept, self.outgoing.length(sent));
+            }
             // Other connections use the turn before this one comes back to it.
             if !all || kept < scratch.turn.deliveries.len() {
                 let now = self.hub.moment();

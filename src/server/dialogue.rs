@@ -5,13 +5,14 @@ use std::sync::Arc;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use uuid::Uuid;
 
+use super::credit::Account;
 use super::frame::write_header;
 use super::hub::{SLICE, wall_clock};
 use super::rate::Rate;
 use super::receipts::{Fate, Pending, Receipts, Shape};
 use crate::protocol::reply::{Reply, Status};
 use crate::protocol::{
-    ErrorCode, Event, Fill, Hello, Incoming, PROTOCOL, Publish, PublishBatch, PublishOptions,
+    Credit, ErrorCode, Event, Fill, Hello, Incoming, PROTOCOL, Publish, PublishBatch, PublishOptions,
     Receipt as When, Refused, Request, Subscription, Time, WireError, decode,
 };
 use crate::router::{ClientKey, Moment, Notice, Published, Receipt, Refusal, Router};
@@ -33,6 +34,8 @@ pub(super) struct Dialogue {
     /// It said `hello`.
     hello: bool,
     pub lean: bool,
+    /// What it may still be sent.
+    pub credit: Account,
     receipts: Receipts,
     /// Events that were accepted and that the engine does not know to be this client's.
     published: u64,
@@ -78,8 +81,17 @@ fn complain(code: ErrorCode, text: impl Into<String>, request_id: Option<&str>, 
 impl Dialogue {
     pub fn new(key: ClientKey, client_id: Uuid, rate: Rate) -> Self {
         let client_name = client_id.to_string().into();
-        let receipts = Receipts::default();
-        Self { key, client_id, client_name, rate, hello: false, lean: false, receipts, published: 0 }
+        Self {
+            key,
+            client_id,
+            client_name,
+            rate,
+            hello: false,
+            lean: false,
+            credit: Account::default(),
+            receipts: Receipts::default(),
+            published: 0,
+        }
     }
 
     /// The first thing the client is told.
@@ -128,6 +140,7 @@ impl Dialogue {
                 send(&Reply::Health(&health), request_id, out);
             }
             Request::Hello(hello) => self.greet(&hello, request_id, router, out),
+            Request::Credit(credit) => self.grant(credit, request_id, out),
         }
     }
 
@@ -274,12 +287,21 @@ impl Dialogue {
         }
         self.hello = true;
         self.lean = hello.lean;
+        self.credit = Account::open(hello.credit);
         router.hello(self.key);
         if let Some(software) = &hello.client {
             router.software(self.key, software);
         }
         tracing::debug!(client_id = %self.client_id, software = hello.client.as_deref().unwrap_or(""), "hello");
         send(&Reply::Hello, request_id, out);
+    }
+
+    /// It has room for more. There is no answer, for it would be one for every few events.
+    fn grant(&mut self, credit: Credit, request_id: Option<&str>, out: &mut Vec<u8>) {
+        if !self.credit.grant(credit) {
+            let text = "credit needs a `hello` that asks for it, with `credit`";
+            complain(ErrorCode::InvalidMessage, text, request_id, out);
+        }
     }
 
     /// Tells the client what the engine has to say to it.

@@ -5,6 +5,7 @@
 
 mod accept;
 mod connection;
+mod credit;
 mod dialogue;
 mod frame;
 mod handshake;

@@ -80,7 +80,12 @@ impl Outgoing {
 
     /// How much to take from the outbox for the next write.
     pub fn budget(&self) -> Budget {
-        Budget { events: BATCH_EVENTS, bytes: self.batch }
+        Budget::new(BATCH_EVENTS, self.batch)
+    }
+
+    /// Bytes of the messages that these are, without their frames' headers.
+    pub fn length(&self, deliveries: &[Delivery]) -> usize {
+        deliveries.iter().map(|delivery| EventFrame::new(delivery, self.lean).payload).sum()
     }
 
     /// Writes what has to go first: the rest of an event that was begun, then replies.

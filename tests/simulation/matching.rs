@@ -144,7 +144,7 @@ impl Model {
         } else {
             u8::from(sheds && rest.has_room(event.size(), &self.settings))
         };
-        Some((can_take, Reverse(client.len()), Reverse(subscription.chosen)))
+        Some((can_take, Reverse(client.len() + client.held), Reverse(subscription.chosen)))
     }
 
     fn deliver(&mut self, id: Uuid, queued: &Queued, score: &mut Score, now: Millis) {

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gadugi_router::protocol::{Event, Subscription as Wanted};
-use gadugi_router::router::{ClientKey, Close, Millis, Notice, Published, Reason, Receipt, Settings, Stats};
+use gadugi_router::router::{
+    Budget, ClientKey, Close, Millis, Notice, Published, Reason, Receipt, Settings, Stats,
+};
 use uuid::Uuid;
 
 use super::state::{Account, ByPriority, Client, Letter, Queued, Subscription, Taken, Waiting};
@@ -98,7 +100,7 @@ impl Model {
         let Some(client) = self.client(key) else { return };
         client.close.get_or_insert(close);
         client.wakeable = true;
-        client.touch();
+        client.tell();
     }
 
     pub fn publish(
@@ -133,7 +135,8 @@ impl Model {
         Published::Queued
     }
 
-    pub fn take(&mut self, key: ClientKey, events: usize, bytes: usize, now: Millis) -> Option<Taken> {
+    pub fn take(&mut self, key: ClientKey, budget: Budget, now: Millis) -> Option<Taken> {
+        let Budget { events, bytes, overhead, held } = budget;
         let client = self.client(key)?;
         let written = std::mem::take(&mut client.taken).len();
         let (mut expired, mut used) = (Vec::new(), 0);
@@ -142,7 +145,7 @@ impl Model {
             if next.deadline <= now {
                 expired.push(next);
             } else {
-                used += next.event.size();
+                used += next.event.size() + overhead;
                 client.taken.push(next);
             }
         }
@@ -156,6 +159,8 @@ impl Model {
                 .map(|(subscription, gap)| Notice::Gap { subscription, gap: Box::new(gap) }),
         );
         client.idle = client.waiting.is_empty();
+        client.starved = !client.idle && (events == 0 || bytes == 0);
+        client.held = held;
         client.due = false;
         Some(Taken { deliveries: client.taken.clone(), notices, close: client.close })
     }
@@ -168,6 +173,7 @@ impl Model {
             let Some(last) = client.taken.pop() else { return };
             // Its socket is full, and wakes it itself.
             client.idle = false;
+            client.starved = false;
             if known.contains(&last.subscription) {
                 client.push_front(last);
             } else {
@@ -192,7 +198,7 @@ impl Model {
     pub fn notify(&mut self, key: ClientKey, notice: Notice) {
         if let Some(client) = self.client(key) {
             client.notices.push(notice);
-            client.touch();
+            client.tell();
         }
     }
 

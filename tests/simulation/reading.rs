@@ -12,8 +12,10 @@ impl Run {
     /// A turn. What the socket takes of it shows later.
     pub fn take(&mut self, at: usize) {
         let events = self.rng.pick(&[0, 1, 2, 5, 512]);
-        let bytes = self.rng.pick(&[1, 1_500, 16 << 10, 128 << 10]);
-        let turn = self.turn(at, Budget { events, bytes });
+        let bytes = self.rng.pick(&[0, 1, 1_500, 16 << 10, 128 << 10]);
+        let overhead = self.rng.pick(&[0, 0, 70]);
+        let held = self.rng.pick(&[0, 0, 1, 7, 300]);
+        let turn = self.turn(at, Budget { events, bytes, overhead, held });
         let peer = &mut self.peers[at];
         if turn.close.is_some() {
             return self.put_back(at, turn, 0, Phase::Closing);
@@ -34,7 +36,7 @@ impl Run {
             let ids: Vec<_> = turn.deliveries.iter().map(|delivery| delivery.event.id()).collect();
             format!("client {name} takes {budget:?}: {ids:?}, {:?}, {:?}", turn.notices, turn.close)
         });
-        let expected = self.model.take(peer.key, budget.events, budget.bytes, self.now);
+        let expected = self.model.take(peer.key, budget, self.now);
         let expected = expected.unwrap_or_else(|| panic!("client {name} is unknown"));
         let same = turn.deliveries.len() == expected.deliveries.len()
             && turn.deliveries.iter().zip(&expected.deliveries).all(|(got, wanted)| {
@@ -132,7 +134,7 @@ impl Run {
             Phase::Ready => {}
         }
         loop {
-            let turn = self.turn(at, Budget { events: 512, bytes: 128 << 10 });
+            let turn = self.turn(at, Budget::new(512, 128 << 10));
             if turn.close.is_some() {
                 return self.put_back(at, turn, 0, Phase::Closing);
             }
@@ -169,7 +171,7 @@ impl Run {
         self.logs.push((peer.name, peer.log));
         // Its key is good for nothing any more, even if its place is used again.
         let mut turn = Turn::default();
-        let budget = Budget { events: 1, bytes: 1 };
+        let budget = Budget::new(1, 1);
         self.router.take(key, budget, &mut turn, &peer.waker, self.now);
         assert_eq!((turn.close, turn.deliveries.len()), (Some(Close::GoingAway), 0));
         assert_eq!(self.router.view(key), None);

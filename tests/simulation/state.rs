@@ -47,6 +47,10 @@ pub struct Client {
     pub close: Option<Close>,
     /// The last turn left nothing.
     pub idle: bool,
+    /// The last turn had no room for events, and left some.
+    pub starved: bool,
+    /// Events that it said it still has to do.
+    pub held: usize,
     /// Its connection must have been woken since its last turn.
     pub due: bool,
     /// Its connection may be woken in this step.
@@ -89,6 +93,8 @@ impl Client {
             notices: Vec::new(),
             close: None,
             idle: false,
+            starved: false,
+            held: 0,
             due: false,
             wakeable: false,
             next_number: 1,
@@ -130,5 +136,12 @@ impl Client {
     pub fn touch(&mut self) {
         self.wakeable |= self.idle;
         self.due |= self.idle && self.has_work();
+    }
+
+    /// It is to be told something, which also one that wants no events now must fetch.
+    pub fn tell(&mut self) {
+        self.touch();
+        self.wakeable |= self.starved;
+        self.due |= self.starved;
     }
 }

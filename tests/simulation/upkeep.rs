@@ -73,7 +73,7 @@ impl Model {
         for &key in keys {
             let Some(client) = self.client(key).filter(|client| client.hello) else { continue };
             client.notices.push(Notice::Draining { deadline, reconnect_after });
-            client.touch();
+            client.tell();
             reconnect_after += 1;
         }
     }

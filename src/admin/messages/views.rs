@@ -128,6 +128,12 @@ pub struct Client {
     /// Events that are being written to it; they are of the waiting ones, but in no level any more.
     #[serde(default)]
     pub in_flight: usize,
+    /// Something waits for it, and it has not asked for more (flow control by credit).
+    #[serde(default)]
+    pub awaits_credit: bool,
+    /// Events that it was sent and still has to do, as far as its credit tells.
+    #[serde(default)]
+    pub held: usize,
     /// Seconds since the oldest of them was accepted; 0 when nothing waits.
     #[serde(default)]
     pub behind_seconds: f64,

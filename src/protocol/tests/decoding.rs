@@ -136,22 +136,48 @@ fn hello_names_a_protocol_and_wishes() {
     else {
         panic!("no hello")
     };
-    assert_eq!(hello, Hello { protocol: 2, client: Some("py/1".into()), lean: true });
+    assert_eq!(hello, Hello { protocol: 2, client: Some("py/1".into()), lean: true, credit: None });
     let Request::Hello(hello) = request(r#"{"type":"hello","protocol":7,"client":null}"#) else {
         panic!("no hello")
     };
-    assert_eq!(hello, Hello { protocol: 7, client: None, lean: false });
+    assert_eq!(hello, Hello { protocol: 7, client: None, lean: false, credit: None });
     for wrong in [
         r#"{"type":"hello"}"#,
         r#"{"type":"hello","protocol":"2"}"#,
         r#"{"type":"hello","protocol":-2}"#,
         r#"{"type":"hello","protocol":2,"lean":1}"#,
         r#"{"type":"hello","protocol":2,"client":5}"#,
+        r#"{"type":"hello","protocol":2,"credit":5}"#,
+        r#"{"type":"hello","protocol":2,"credit":{"events":-1}}"#,
+        r#"{"type":"hello","protocol":2,"credit":{"events":1.5}}"#,
+        r#"{"type":"hello","protocol":2,"credit":{"event":1}}"#,
     ] {
         assert_eq!(refused(wrong).error.code, ErrorCode::InvalidMessage, "{wrong}");
     }
     let long = format!(r#"{{"type":"hello","protocol":2,"client":"{}"}}"#, "x".repeat(MAX_CLIENT_NAME));
     assert_eq!(refused(&long).error.code, ErrorCode::InvalidMessage);
+}
+
+#[test]
+fn credit_is_asked_for_in_hello_and_then_granted() {
+    for (given, expected) in [
+        ("null", None),
+        ("{}", Some(Credit { events: None, bytes: None })),
+        (r#"{"events":32}"#, Some(Credit { events: Some(32), bytes: None })),
+        (r#"{"bytes":0,"events":null}"#, Some(Credit { events: None, bytes: Some(0) })),
+    ] {
+        let text = format!(r#"{{"type":"hello","protocol":2,"credit":{given}}}"#);
+        let Request::Hello(hello) = request(&text) else { panic!("no hello") };
+        assert_eq!(hello.credit, expected, "{given}");
+    }
+    let Request::Credit(credit) = request(r#"{"type":"credit","events":7,"bytes":null}"#) else {
+        panic!("no credit")
+    };
+    assert_eq!(credit, Credit { events: Some(7), bytes: None });
+    for wrong in [r#""events":-1"#, r#""events":"1""#, r#""bytes":0.5"#, r#""bytes":18446744073709551616"#] {
+        let error = refused(&format!(r#"{{"type":"credit",{wrong}}}"#)).error;
+        assert_eq!(error.code, ErrorCode::InvalidMessage, "{wrong}");
+    }
 }
 
 #[test]

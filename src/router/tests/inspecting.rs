@@ -19,7 +19,7 @@ fn a_client_is_shown_with_what_waits_for_it_and_what_it_missed() {
     world.subscribe(key, r#"{"topics":["t"]}"#);
     world.publish_all([5, 9]);
     assert_eq!(world.take(key).len(), 2);
-    world.turn(key, Budget { events: 0, bytes: 0 });
+    world.turn(key, Budget::new(0, 0));
     world.publish_all([5, 5, 9, 5]);
     let page = world.router.client_page(0, 0);
     let [row] = &page.rows[..] else { panic!("one client") };

@@ -137,9 +137,9 @@ fn a_turn_is_bounded_in_events_and_in_bytes() {
     let client = world.subscriber("{}");
     world.publish_all([5; 10]);
     let size = numbered(0, 5).size();
-    assert_eq!(world.turn(client, Budget { events: 3, bytes: usize::MAX }).deliveries.len(), 3);
+    assert_eq!(world.turn(client, Budget::new(3, usize::MAX)).deliveries.len(), 3);
     // The one that crosses the bound is the last.
-    assert_eq!(world.turn(client, Budget { events: 10, bytes: size + 1 }).deliveries.len(), 2);
+    assert_eq!(world.turn(client, Budget::new(10, size + 1)).deliveries.len(), 2);
     assert_eq!(world.take(client).len(), 5);
     assert!(world.take(client).is_empty());
     assert_eq!(world.router.stats().delivered, 10);

@@ -59,9 +59,28 @@ fn a_connection_that_left_something_is_not_woken() {
     let (key, bell) = idle(&mut world);
     world.publish_all([5, 5]);
     world.rings(&bell);
-    world.turn(key, Budget { events: 1, bytes: usize::MAX });
+    world.turn(key, Budget::new(1, usize::MAX));
     world.publish(numbered("more", 5));
     assert_eq!(world.rings(&bell), 0);
+}
+
+#[test]
+fn a_connection_whose_client_wants_no_events_is_woken_for_notices_alone() {
+    let mut world = World::new(Settings::default());
+    let (key, bell) = idle(&mut world);
+    world.publish_all([5, 5]);
+    world.rings(&bell);
+    let mut turn = Turn::default();
+    let none = Budget { held: 3, ..Budget::new(0, usize::MAX) };
+    world.router.take(key, none, &mut turn, &Waker::from(Arc::clone(&bell)), world.now);
+    let row = world.router.client_row(key, world.now);
+    assert_eq!(row.map(|row| (row.awaits_credit, row.held)), Some((true, 3)));
+    world.publish(numbered("more", 9));
+    assert_eq!(world.rings(&bell), 0);
+    world.router.publish(numbered("own", 5), None, Some(Receipt { client: key, token: 1 }), world.now);
+    world.dispatch();
+    assert_eq!(world.rings(&bell), 1, "its receipt");
+    assert_eq!(world.take_with(key, &bell).deliveries[0].event.priority().get(), 9);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn turn(events: impl IntoIterator<Item = std::sync::Arc<crate::protocol::Event>>
     }
     router.dispatch(usize::MAX, 0);
     let mut turn = Turn::default();
-    let all = Budget { events: usize::MAX, bytes: usize::MAX };
+    let all = Budget::new(usize::MAX, usize::MAX);
     router.take(key, all, &mut turn, std::task::Waker::noop(), 0);
     turn
 }

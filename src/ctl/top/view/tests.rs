@@ -22,6 +22,8 @@ fn client(name: &str, (events, bytes, seconds): (usize, usize, f64)) -> Client {
         waiting_bytes: bytes,
         depth: [0, 0, 0, 0, events, 0, 0, 0, 0, 0],
         in_flight: 15,
+        awaits_credit: false,
+        held: 0,
         behind_seconds: seconds,
         slowest_subscription: Some(Slowest {
             id: "s".to_owned(),
