@@ -1,4 +1,7 @@
-"""The router under test, and how async tests run, are those of tests/python, proxy and stand-ins those of tests/conformance."""
+"""What tests share. The router under test, and how async tests run, are those of tests/python.
+
+Proxy and stand-ins are those of tests/conformance.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,9 @@ from coroutines import pytest_configure, pytest_pyfunc_call  # noqa: E402, F401
 from part1 import Part1Router  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from routers import Router  # noqa: E402
+
+from gadugi_router.credit import Credit  # noqa: E402
+from gadugi_router.session import Session  # noqa: E402
 
 
 @pytest.fixture
@@ -47,3 +53,16 @@ def part1():
 def proxy():
     """Makes proxies that can stall: async with proxy(router.port) as between."""
     return Proxy
+
+
+@pytest.fixture
+def without_credit(monkeypatch):
+    """Clients that get along as with a router that has no flow control."""
+    room = Credit.room
+
+    def nothing(self, again):
+        room(self, again)
+        return {}
+
+    monkeypatch.setattr(Credit, "room", nothing)
+    monkeypatch.setattr(Session, "has", lambda self, feature: feature != "credit" and feature in self.features)

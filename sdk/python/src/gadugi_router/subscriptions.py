@@ -90,12 +90,17 @@ class Subscriptions:
         """Whether any of them is a member of a group."""
         return any("group" in subscription.spec for subscription in self.all.values())
 
-    def new_session(self) -> None:
-        """The router's names are void."""
+    def at_work(self) -> int:
+        """How many calls of handlers may run at a time, all together."""
+        return sum(each.concurrency for each in self.all.values() if each.handler is not None)
+
+    def new_session(self) -> list[tuple[Mapping[str, Any], int]]:
+        """The router's names are void. Returns deliveries that came too early for it to have given one."""
         self._by_router_id.clear()
-        self._early.clear()
+        early, self._early = self._early, []
         for subscription in self.all.values():
             subscription.router_id = None
+        return early
 
     def named(self, subscription: Subscription, reply: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], int]]:
         """The router has named it. Returns deliveries that came before that."""
@@ -111,10 +116,13 @@ class Subscriptions:
         name = message.get("sub")
         return self._by_router_id.get(message.get("subscription_id") if name is None else name)
 
-    def keep_early(self, message: Mapping[str, Any], size: int) -> None:
-        """A delivery for a subscription that is not named yet."""
-        if len(self._early) < EARLY_EVENTS:
+    def keep_early(self, message: Mapping[str, Any], size: int) -> bool:
+        """A delivery for a subscription that is not named yet, if there is one. False: it is nobody's."""
+        expected = any(each.router_id is None for each in self.all.values())
+        if expected and len(self._early) < EARLY_EVENTS:
             self._early.append((message, size))
+            return True
+        return False
 
     def remove(self, subscription: Subscription) -> None:
         """Forgets it, and what waits for it."""
