@@ -128,6 +128,11 @@ class EventRouterClient(Publishing, Subscribing):
         return self.is_connected
 
     @property
+    def url(self) -> str:
+        """Where the router is."""
+        return self.settings.url
+
+    @property
     def state(self) -> ConnectionState:
         """Where the connection stands."""
         return self._engine.link.state
@@ -154,12 +159,32 @@ class EventRouterClient(Publishing, Subscribing):
         return self._engine.link.attempts
 
     @property
+    def events_published(self) -> int:
+        """How many events the router has accepted."""
+        return self._engine.publisher.accepted
+
+    @property
+    def events_received(self) -> int:
+        """How many events have come."""
+        return self._engine.received
+
+    @property
+    def messages_sent(self) -> int:
+        """How many messages were sent; several events go in one when there are many. Greetings do not count."""
+        return self._engine.link.messages_sent
+
+    @property
+    def messages_received(self) -> int:
+        """How many messages have come, events and answers. Greetings do not count."""
+        return self._engine.link.messages_received
+
+    @property
     def stats(self) -> dict[str, int]:
         """Counts: events published (accepted), received, repeated; waiting and in flight, on both ways."""
         engine = self._engine
         return {
-            "events_published": engine.publisher.accepted,
-            "events_received": engine.received,
+            "events_published": self.events_published,
+            "events_received": self.events_received,
             "duplicates": engine.deliveries.duplicates,
             "waiting_to_publish": engine.publisher.waiting,
             "in_flight": engine.publisher.in_flight,

@@ -30,6 +30,7 @@ class Subscription:
         *,
         concurrency: int = 1,
         dedupe: int = 0,
+        seen: OrderedDict[str, None] | None = None,
         at_once: Callable[[Event], None] | None = None,
     ) -> None:
         self.id = str(uuid.uuid4())
@@ -45,18 +46,19 @@ class Subscription:
         self.is_closed = False
         # What the router calls it in this session.
         self.router_id: str | None = None
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        # Ids of the last events; subscriptions of one handler share them.
+        self.seen: OrderedDict[str, None] = OrderedDict() if seen is None else seen
         self._dedupe = dedupe
 
     def is_new(self, event_id: str) -> bool:
         """Whether this event was not here before: one whose answer was lost is published twice."""
         if self._dedupe < 1:
             return True
-        if event_id in self._seen:
+        if event_id in self.seen:
             return False
-        self._seen[event_id] = None
-        if len(self._seen) > self._dedupe:
-            self._seen.popitem(last=False)
+        self.seen[event_id] = None
+        if len(self.seen) > self._dedupe:
+            self.seen.popitem(last=False)
         return True
 
     def check_features(self, has: Callable[[str], bool]) -> None:
@@ -89,6 +91,13 @@ class Subscriptions:
     def share_work(self) -> bool:
         """Whether any of them is a member of a group."""
         return any("group" in subscription.spec for subscription in self.all.values())
+
+    def seen_by(self, handler: Callable[[Event], Any] | None) -> OrderedDict[str, None] | None:
+        """What a handler has seen that is registered already. Not of groups: each of them has the right to a call."""
+        for each in self.all.values():
+            if handler is not None and each.handler == handler and "group" not in each.spec:
+                return each.seen
+        return None
 
     def at_work(self) -> int:
         """How many calls of handlers may run at a time, all together."""
