@@ -30,7 +30,7 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-/// A connection's bytes. A box: for a client, an indirection at each read costs nothing that can be measured.
+/// A connection's bytes, behind a box: for a client, an indirection at each read costs nothing that can be measured.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}

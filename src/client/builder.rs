@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::settings::{Overflow, Settings};
-use super::{Address, Error, Options, Token};
+use super::token::Source;
+use super::{Address, Error, NoToken, Options, Token};
 
 /// Everything that can be chosen about a client, with defaults for all of it.
 #[derive(Clone, Debug)]
@@ -22,24 +23,27 @@ impl Builder {
     /// Connects. If that fails it is an error; from then on the client comes back by itself.
     ///
     /// # Errors
-    /// If the address is none, or the first attempt fails.
+    /// If the address or a setting is none, or the first attempt fails.
     pub async fn connect(self) -> Result<Client, Error> {
-        Client::connect(self.address()?, self.settings).await
+        let address = self.checked()?;
+        Client::connect(address, self.settings).await
     }
 
     /// Begins without waiting for a connection: the router may be started later. What is published waits, what is
     /// subscribed is subscribed as soon as it is there, and [`Client::states`] tells how it stands.
     ///
     /// # Errors
-    /// If the address is none.
+    /// If the address or a setting is none.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
     pub fn start(self) -> Result<Client, Error> {
-        Ok(Client::start(self.address()?, self.settings))
+        let address = self.checked()?;
+        Ok(Client::start(address, self.settings))
     }
 
-    fn address(&self) -> Result<Address, Error> {
+    fn checked(&self) -> Result<Address, Error> {
+        self.settings.check()?;
         self.url.parse()
     }
 
@@ -56,31 +60,58 @@ impl Builder {
         self
     }
 
-    /// What is shown to be let in.
+    /// What is shown to be let in. A client whose token is refused gives up: it would be refused again.
     pub fn token(mut self, token: Token) -> Self {
-        self.settings.options.token = Some(token);
+        self.settings.token = Source::Fixed(token);
+        self
+    }
+
+    /// As [`token`](Self::token), asked for anew at each attempt; a client whose token is refused asks again later.
+    ///
+    /// ```
+    /// use gadugi_router::client::{Client, Token};
+    ///
+    /// let builder = Client::builder("ws://localhost:9090").token_from(async || {
+    ///     Ok(Token::new(std::fs::read_to_string("/run/secrets/router")?.trim()))
+    /// });
+    /// ```
+    pub fn token_from<F, T>(mut self, function: F) -> Self
+    where
+        F: Fn() -> T + Send + Sync + 'static,
+        T: Future<Output = Result<Token, NoToken>> + Send + 'static,
+    {
+        self.settings.token = Source::function(function);
         self
     }
 
     /// How a single connection is made: time-outs, the longest message, lean deliveries.
-    pub fn options(mut self, options: Options) -> Self {
+    pub fn options(mut self, mut options: Options) -> Self {
+        if let Some(token) = options.token.take() {
+            self.settings.token = Source::Fixed(token);
+        }
         self.settings.options = options;
         self
     }
 
-    /// After `ping_after` of silence the router is asked for a sign of life; after `give_up_after` of silence the
-    /// connection is dead, and another one is made. 30 s and 40 s.
+    /// At each `ping_after` the router is asked for a sign of life. If nothing at all comes from it until `give_up_after`
+    /// from the ping before, the connection is dead, and another one is made. 30 s and 40 s.
     pub fn heartbeat(mut self, ping_after: Duration, give_up_after: Duration) -> Self {
         self.settings.options.ping_after = ping_after;
         self.settings.options.give_up_after = give_up_after;
         self
     }
 
-    /// Each wait before another attempt is a random part of a bound, which begins with `first` and doubles up to
-    /// `longest`. 1 s and 30 s.
+    /// Each wait before another attempt is a random part of a bound, which begins with `first` and grows with each
+    /// failure up to `longest`. 1 s and 30 s.
     pub fn reconnect(mut self, first: Duration, longest: Duration) -> Self {
         self.settings.first_wait = first;
         self.settings.longest_wait = longest;
+        self
+    }
+
+    /// What the bound of the waits is multiplied by with each failure. 1.5.
+    pub fn reconnect_decay(mut self, factor: f64) -> Self {
+        self.settings.decay = factor;
         self
     }
 
@@ -115,10 +146,17 @@ impl Builder {
         self
     }
 
-    /// How many events may wait here before no more is read. The less, the more waits in the router, where urgent events
-    /// pass and other members of a group can have it. 32.
+    /// The longest event that is published, in bytes of its JSON: a longer one is refused here, as the router would end
+    /// the connection for it. 10,000,000.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.settings.message_size = bytes;
+        self
+    }
+
+    /// How many events are read ahead at most. Without this as many as may wait here, and as soon as the client subscribes
+    /// to a group 32, since what it has read ahead nobody else in the group can have.
     pub fn prefetch(mut self, events: usize) -> Self {
-        self.settings.prefetch = events;
+        self.settings.prefetch = Some(events);
         self
     }
 
@@ -129,10 +167,17 @@ impl Builder {
         self
     }
 
-    /// How many events may wait here in the end: more than [`prefetch`](Self::prefetch) only while answers are awaited,
-    /// which are behind them. Beyond it the least urgent are shed, and [`Client::notices`] tells of it. 10,000.
+    /// How many events may wait here: what is urgent passes all of them. The rest waits in the router. Only while a reply
+    /// is awaited that is behind them, more come; then the least urgent are shed, and [`Client::notices`] tells of it.
+    /// 65,536.
     pub fn max_local_events(mut self, events: usize) -> Self {
         self.settings.local_events = events;
+        self
+    }
+
+    /// How many bytes may wait here, as [`max_local_events`](Self::max_local_events). 64 MiB.
+    pub fn max_local_bytes(mut self, bytes: usize) -> Self {
+        self.settings.local_bytes = bytes;
         self
     }
 

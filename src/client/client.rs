@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, oneshot, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::builder::Builder;
+use super::clock::in_future;
 use super::inbox::Inbox;
 use super::outgoing::{Outgoing, Pending};
 use super::owner::Ask;
@@ -66,7 +67,7 @@ impl Client {
     /// If this is cancelled before the event was sent, it will not be; if it was sent, it may arrive.
     ///
     /// # Errors
-    /// If the router does not take it ([`Error::NotAccepted`], [`Error::Answered`]), it had to give way to others
+    /// If it is too long, the router does not take it ([`Error::NotAccepted`], [`Error::Answered`]), it had to give way to others
     /// ([`Error::BufferFull`]), or the client is closed.
     pub async fn publish(&self, event: NewEvent) -> Result<Published, Error> {
         self.publish_with(event, PublishOptions::default()).await
@@ -79,7 +80,7 @@ impl Client {
     /// As there; also if the event's time was over before it could be sent ([`Error::Expired`]), or the router does not
     /// know such a wish ([`Error::Unsupported`]).
     pub async fn publish_with(&self, event: NewEvent, options: PublishOptions) -> Result<Published, Error> {
-        let outgoing = Outgoing::new(event, options, self.0.source.as_deref())?;
+        let outgoing = Outgoing::new(event, options, &self.0.shape)?;
         self.0.queue.add_when_room(outgoing).await?.await
     }
 
@@ -91,7 +92,7 @@ impl Client {
     ) -> Vec<Result<Published, Error>> {
         let mut pending = Vec::new();
         for event in events {
-            pending.push(match Outgoing::new(event, PublishOptions::default(), self.0.source.as_deref()) {
+            pending.push(match Outgoing::new(event, PublishOptions::default(), &self.0.shape) {
                 Ok(outgoing) => self.0.queue.add_when_room(outgoing).await,
                 Err(error) => Err(error),
             });
@@ -113,7 +114,7 @@ impl Client {
     /// If it is no JSON, or with [`Overflow::Wait`](super::Overflow::Wait) there is no room.
     pub fn enqueue(&self, event: NewEvent) -> Result<Pending, Error> {
         let options = PublishOptions::default();
-        let (mut outgoing, pending) = Outgoing::new(event, options, self.0.source.as_deref())?;
+        let (mut outgoing, pending) = Outgoing::new(event, options, &self.0.shape)?;
         outgoing.is_detached = true;
         self.0.queue.add_now(outgoing)?;
         Ok(pending)
@@ -165,12 +166,12 @@ impl Client {
     pub async fn close(self, within: Duration) {
         let (done, closed) = oneshot::channel();
         let close = async {
-            if self.0.asks.send(Ask::Close { by: Instant::now() + within, done }).await.is_ok() {
+            if self.0.asks.send(Ask::Close { by: in_future(within), done }).await.is_ok() {
                 // If it ended in another way, it has ended.
                 drop(closed.await);
             }
         };
-        if timeout(within + LAST_WORDS, close).await.is_err() {
+        if timeout(within.saturating_add(LAST_WORDS), close).await.is_err() {
             self.0.task.abort();
         }
     }

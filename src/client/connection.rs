@@ -1,40 +1,47 @@
 //! One connection to one router.
 
 mod opening;
+mod pulse;
+mod turns;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::{self, Bytes, Message as Frame, Utf8Bytes};
+use tokio_tungstenite::tungstenite::Message as Frame;
 use uuid::Uuid;
 
-use super::address::Stream;
-use super::message::{self, Delivery, Heard, Message, Subscription};
+use super::message::{Delivered, Delivery, Heard, Message};
+use super::traffic::Traffic;
 use super::{Address, Error, Request};
+use pulse::Pulse;
 
-/// WebSocket's code for a close without one.
-const NO_CODE: u16 = 1005;
+/// The router's answer to another `hello`, among other messages.
+pub(super) const HELLO: &str = "hello";
 /// How long the router's last words are waited for when it no longer listens.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A connection to a router that has welcomed this client.
 pub struct Connection {
-    socket: WebSocketStream<Box<dyn Stream>>,
+    socket: WebSocketStream<Traffic>,
     address: Address,
     client_id: String,
     server: Option<String>,
     features: Vec<String>,
     /// What lean deliveries call the subscriptions.
     subscriptions: HashMap<u32, Uuid>,
-    ping_after: Duration,
-    give_up_after: Duration,
-    heard_at: Instant,
-    pinged: bool,
-    /// Since when something is fed that may not be on its way yet.
-    fed_since: Option<Instant>,
+    pulse: Pulse,
+    /// What the socket has not taken yet.
+    outbox: VecDeque<Frame>,
+    /// The socket has taken something that may not be on its way yet.
+    is_unflushed: bool,
+    /// How many deliveries have come, and how many bytes they were.
+    delivered: (u64, u64),
+    /// What came before hello and is for later.
+    notice: Option<Message>,
+    /// Nothing can be sent any more: why, and until when the router's last words are waited for.
+    broken: Option<(Error, Instant)>,
 }
 
 impl Connection {
@@ -74,17 +81,8 @@ impl Connection {
     /// If the connection is no more.
     pub async fn feed(&mut self, request: &Request<'_>) -> Result<(), Error> {
         let text = request.text().map_err(|error| self.odd(error))?;
-        self.feed_text(text).await
-    }
-
-    /// As [`feed`](Self::feed), for what is written already.
-    pub(super) async fn feed_text(&mut self, text: String) -> Result<(), Error> {
-        self.fed_since.get_or_insert_with(Instant::now);
-        match timeout(self.give_up_after, self.socket.feed(Frame::text(text))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.last_words(error.into()).await),
-            Err(_) => Err(Error::Stuck(self.give_up_after)),
-        }
+        self.put(text);
+        self.written(false).await
     }
 
     /// Sends what was fed.
@@ -92,68 +90,76 @@ impl Connection {
     /// # Errors
     /// If the connection is no more.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        // From when it was fed on: who flushes again and again does not begin anew.
-        let until = self.fed_since.unwrap_or_else(Instant::now) + self.give_up_after;
-        match timeout_at(until, self.socket.flush()).await {
-            Ok(Ok(())) => {
-                self.fed_since = None;
-                Ok(())
-            }
-            Ok(Err(error)) => Err(self.last_words(error.into()).await),
-            Err(_) => Err(Error::Stuck(self.give_up_after)),
-        }
+        self.written(true).await
+    }
+
+    /// Sends a message when the connection is listened to again.
+    pub(super) fn put(&mut self, text: String) {
+        self.outbox.push_back(Frame::text(text));
+        self.write_now();
+    }
+
+    /// Whether the socket would take more now.
+    pub(super) fn has_room(&self) -> bool {
+        self.outbox.is_empty() && self.broken.is_none()
     }
 
     /// Waits for the next message, and sees to it that a connection that is dead is found out. Nothing is lost if
     /// this is cancelled.
     ///
     /// # Errors
-    /// If the connection is no more, or a message is not as it should be.
+    /// If the connection is no more.
     pub async fn receive(&mut self) -> Result<Message, Error> {
         loop {
-            let message = match self.hear().await? {
-                Heard::Event(event, subscription) => {
-                    let subscription = self.subscription(subscription);
-                    Message::Event(Box::new(Delivery { event: *event, subscription }))
+            if let Some(message) = self.next(true).await? {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// As [`receive`](Self::receive), but ends also, without a message, when there is [room](Self::has_room) again.
+    /// Who has enough to do does not listen: what was put is sent, and pings go out, for the router counts them as a
+    /// sign of life; their answers are behind what is not read.
+    pub(super) async fn next(&mut self, listening: bool) -> Result<Option<Message>, Error> {
+        if let Some(notice) = self.notice.take() {
+            return Ok(Some(notice));
+        }
+        self.pulse.listens(listening);
+        loop {
+            let message = match self.turn(listening).await? {
+                None => return Ok(None),
+                Some(Heard::Event(delivered, size)) => {
+                    self.delivered.0 += 1;
+                    self.delivered.1 += size as u64;
+                    match delivered {
+                        Ok(delivered) => {
+                            let subscription = self.subscription(&delivered);
+                            Message::Event(Box::new(Delivery { event: delivered.event, subscription, size }))
+                        }
+                        Err(unreadable) => Message::Unreadable(unreadable),
+                    }
                 }
-                Heard::Plain(message) => message,
-                Heard::Welcome(_) | Heard::Hello(_) => continue,
+                Some(Heard::Plain(message)) => message,
+                Some(Heard::Welcome(_)) => continue,
+                Some(Heard::Hello(_)) => Message::Other(HELLO.to_owned()),
             };
             if let Message::Subscribed(subscribed) = &message
                 && let Some(sub) = subscribed.sub
             {
                 self.subscriptions.insert(sub, subscribed.subscription_id);
             }
-            return Ok(message);
+            return Ok(Some(message));
         }
     }
 
-    /// Does not listen, for whoever has enough to do, and lets the router know from time to time that this client is
-    /// there. Does not end by itself; nothing is lost if it is cancelled.
-    ///
-    /// # Errors
-    /// If the connection is no more.
-    pub(super) async fn idle(&mut self) -> Result<(), Error> {
-        if self.fed_since.is_some() {
-            self.flush().await?;
-        }
-        loop {
-            sleep_until(self.heard_at + self.ping_after).await;
-            // Its answer is behind what is not read: the time for it begins when this client listens again.
-            self.listening_again();
-            self.socket
-                .feed(Frame::Ping(Bytes::new()))
-                .await
-                .map_err(|error| Error::of_socket(error, &self.address))?;
-            self.fed_since = Some(Instant::now());
-            self.flush().await?;
-        }
+    /// How many deliveries have come, readable or not, and how many bytes they were.
+    pub(super) fn delivered(&self) -> (u64, u64) {
+        self.delivered
     }
 
-    /// After a time without listening: what was not heard meanwhile is nobody's fault.
-    pub(super) fn listening_again(&mut self) {
-        self.heard_at = Instant::now();
-        self.pinged = false;
+    /// What is no longer subscribed needs no short name.
+    pub(super) fn forget(&mut self, subscription: Uuid) {
+        self.subscriptions.retain(|_, id| *id != subscription);
     }
 
     /// Says good-bye. Whether the router hears it is not waited for.
@@ -162,65 +168,8 @@ impl Connection {
         drop(timeout(LAST_WORDS, self.socket.close(None)).await);
     }
 
-    fn subscription(&self, named: Subscription) -> Option<Uuid> {
-        named.id.or_else(|| self.subscriptions.get(&named.sub?).copied())
-    }
-
-    /// The next message, as it comes.
-    async fn hear(&mut self) -> Result<Heard, Error> {
-        if self.fed_since.is_some() {
-            self.flush().await?;
-        }
-        loop {
-            let patience = if self.pinged { self.give_up_after } else { self.ping_after };
-            match timeout_at(self.heard_at + patience, self.socket.next()).await {
-                Err(_) if self.pinged => return Err(Error::Silent(self.give_up_after)),
-                Err(_) => {
-                    self.pinged = true;
-                    let ping = self.socket.send(Frame::Ping(Bytes::new()));
-                    // Whether it could be sent will show: the time for its answer is running.
-                    drop(timeout_at(self.heard_at + self.give_up_after, ping).await);
-                }
-                Ok(frame) => {
-                    self.heard_at = Instant::now();
-                    self.pinged = false;
-                    if let Some(text) = self.text(frame)? {
-                        return message::read(&text).map_err(|error| self.odd(error));
-                    }
-                }
-            }
-        }
-    }
-
-    fn text(&self, frame: Option<tungstenite::Result<Frame>>) -> Result<Option<Utf8Bytes>, Error> {
-        match frame {
-            Some(Ok(Frame::Text(text))) => Ok(Some(text)),
-            Some(Ok(Frame::Close(close))) => {
-                let (code, reason) = close.map_or((NO_CODE, String::new()), |close| {
-                    (close.code.into(), close.reason.as_str().to_owned())
-                });
-                Err(Error::Closed { code, reason })
-            }
-            Some(Ok(_)) => Ok(None),
-            Some(Err(error)) => Err(Error::of_socket(error, &self.address)),
-            None => Err(Error::Lost("the router is gone".to_owned())),
-        }
-    }
-
-    /// The router no longer listens. It may have said why.
-    async fn last_words(&mut self, error: Box<tungstenite::Error>) -> Error {
-        let heard = timeout(LAST_WORDS, async {
-            loop {
-                let frame = self.socket.next().await;
-                if let Err(error) = self.text(frame) {
-                    return error;
-                }
-            }
-        });
-        match heard.await {
-            Ok(closed @ Error::Closed { .. }) => closed,
-            _ => Error::of_socket(*error, &self.address),
-        }
+    fn subscription(&self, of: &Delivered) -> Option<Uuid> {
+        of.subscription_id.or_else(|| self.subscriptions.get(&of.sub?).copied())
     }
 
     fn odd(&self, what: impl ToString) -> Error {

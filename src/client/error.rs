@@ -87,6 +87,19 @@ pub enum Error {
         /// As the router says it.
         text: String,
     },
+    /// The function that gives the token gave none.
+    #[error("there is no token to show: {0}")]
+    NoToken(String),
+    /// An event is longer than [`Builder::max_message_size`](super::Builder::max_message_size).
+    #[error("event {event_id} is {size} bytes long; at most {most} are sent")]
+    EventTooLarge {
+        /// Which event.
+        event_id: String,
+        /// How long it is.
+        size: usize,
+        /// How long it may be.
+        most: usize,
+    },
     /// The router did not take an event.
     #[error("event {event_id} was {}: {reason}", .status.as_str())]
     NotAccepted {

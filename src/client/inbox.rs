@@ -1,51 +1,14 @@
 //! Where events wait that have come, for those who take them.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::Event;
+use super::intake::Intake;
 use super::levels::Levels;
+use super::{Delivery, Event};
 use crate::protocol::Priority;
-
-/// What waits in all inboxes of a client together.
-///
-/// When as many wait as are to be had in advance, nothing more is read from the connection: what waits in the router is
-/// overtaken by more urgent events there, and other members of a group can have it. Only while an answer is awaited
-/// reading goes on, for the answer is behind those events.
-#[derive(Debug)]
-pub(super) struct Intake {
-    waiting: AtomicUsize,
-    prefetch: usize,
-    /// Reading may go on, or a stream is gone.
-    pub changed: Notify,
-}
-
-impl Intake {
-    pub fn new(prefetch: usize) -> Self {
-        Self { waiting: AtomicUsize::new(0), prefetch: prefetch.max(1), changed: Notify::new() }
-    }
-
-    pub fn is_full(&self) -> bool {
-        self.waiting() >= self.prefetch
-    }
-
-    pub fn waiting(&self) -> usize {
-        self.waiting.load(Relaxed)
-    }
-
-    fn taken(&self, count: usize) {
-        let before = self.waiting.fetch_sub(count, Relaxed);
-        let half = self.prefetch.div_ceil(2);
-        // Once for each time that it becomes half empty, not for each event.
-        if before >= half && before - count < half {
-            self.changed.notify_one();
-        }
-    }
-}
 
 /// What waits for one subscription.
 #[derive(Debug)]
@@ -57,7 +20,7 @@ pub(super) struct Inbox {
 
 #[derive(Debug, Default)]
 struct Inner {
-    waiting: Levels<Event>,
+    waiting: Levels<Box<Delivery>>,
     reader: Option<Waker>,
     is_closed: bool,
 }
@@ -68,13 +31,13 @@ impl Inbox {
     }
 
     /// An event has come.
-    pub fn push(&self, event: Event) {
+    pub fn push(&self, delivery: Box<Delivery>) {
         let mut inner = self.lock();
         if inner.is_closed {
             return;
         }
-        self.intake.waiting.fetch_add(1, Relaxed);
-        inner.waiting.push(event.priority, event);
+        self.intake.came(delivery.size);
+        inner.waiting.push(delivery.event.priority, delivery);
         let reader = inner.reader.take();
         drop(inner);
         if let Some(reader) = reader {
@@ -86,10 +49,10 @@ impl Inbox {
     pub fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let mut inner = self.lock();
         match inner.waiting.pop() {
-            Some(event) => {
+            Some(delivery) => {
                 drop(inner);
-                self.intake.taken(1);
-                Poll::Ready(Some(event))
+                self.intake.taken(1, delivery.size);
+                Poll::Ready(Some(delivery.event))
             }
             None if inner.is_closed => Poll::Ready(None),
             None => {
@@ -106,9 +69,9 @@ impl Inbox {
 
     /// The newest of the lowest priority gives way.
     pub fn shed(&self) -> Option<Priority> {
-        let event = self.lock().waiting.pop_lowest_newest()?;
-        self.intake.taken(1);
-        Some(event.priority)
+        let delivery = self.lock().waiting.pop_lowest_newest()?;
+        self.intake.taken(1, delivery.size);
+        Some(delivery.event.priority)
     }
 
     /// No more will come; what is here can still be had.
@@ -126,11 +89,13 @@ impl Inbox {
     pub fn abandon(&self) {
         let mut inner = self.lock();
         inner.is_closed = true;
-        let waiting = std::mem::take(&mut inner.waiting).len();
+        let mut waiting = std::mem::take(&mut inner.waiting);
         drop(inner);
-        if waiting > 0 {
-            self.intake.taken(waiting);
+        let (events, mut bytes) = (waiting.len(), 0);
+        while let Some(delivery) = waiting.pop() {
+            bytes += delivery.size;
         }
+        self.intake.taken(events, bytes);
         self.intake.changed.notify_one();
     }
 

@@ -32,6 +32,8 @@ pub enum Message {
     Draining(Draining),
     /// Something else, by its `type`.
     Other(String),
+    /// It is not as the protocol has it: what is wrong, and how it begins. What comes after it can be read all the same.
+    Unreadable(String),
 }
 
 /// An event and the subscription that it is delivered for.
@@ -41,6 +43,8 @@ pub struct Delivery {
     pub event: Event,
     /// The subscription; none if the router did not tell this client of it.
     pub subscription: Option<Uuid>,
+    /// How many bytes came.
+    pub(super) size: usize,
 }
 
 /// What became of an event that was published.
@@ -62,6 +66,9 @@ pub struct Published {
     /// What its request was called.
     #[serde(default, skip_serializing)]
     pub request_id: Option<String>,
+    /// How often a [`Client`](super::Client) sent it, should answers have been lost; 0 in what a router says.
+    #[serde(skip)]
+    pub attempts: u32,
 }
 
 /// What became of events that were published together.
@@ -170,16 +177,10 @@ pub(super) struct Hello {
 pub(super) enum Heard {
     Welcome(Welcome),
     Hello(Hello),
-    Event(Box<Event>, Subscription),
+    /// Readable or not, and how many bytes it was.
+    Event(Result<Delivered, String>, usize),
     /// It means the same at all times.
     Plain(Message),
-}
-
-/// How a delivery names its subscription.
-#[derive(Clone, Copy)]
-pub(super) struct Subscription {
-    pub id: Option<Uuid>,
-    pub sub: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -188,12 +189,13 @@ struct Kind<'a> {
     kind: Cow<'a, str>,
 }
 
+/// An event, and what names its subscription.
 #[derive(Deserialize)]
-struct Delivered<'a> {
-    event: Box<Event>,
-    #[serde(borrow)]
-    subscription_id: Option<Cow<'a, str>>,
-    sub: Option<u32>,
+pub(super) struct Delivered {
+    pub event: Event,
+    #[serde(default, deserialize_with = "name")]
+    pub subscription_id: Option<Uuid>,
+    pub sub: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -202,13 +204,20 @@ struct Healthy {
 }
 
 /// Reads a message.
-pub(super) fn read(text: &str) -> serde_json::Result<Heard> {
+pub(super) fn read(text: &str) -> Heard {
     if text.as_bytes().starts_with(delivery::HEAD) {
-        return delivered(text);
+        return Heard::Event(delivered(text), text.len());
     }
+    match plain(text) {
+        Ok(heard) => heard,
+        Err(error) => Heard::Plain(Message::Unreadable(unreadable(text, &error))),
+    }
+}
+
+fn plain(text: &str) -> serde_json::Result<Heard> {
     let Kind { kind } = serde_json::from_str(text)?;
     Ok(Heard::Plain(match &*kind {
-        "event" => return delivered(text),
+        "event" => return Ok(Heard::Event(delivered(text), text.len())),
         "welcome" => return serde_json::from_str(text).map(Heard::Welcome),
         "hello" => return serde_json::from_str(text).map(Heard::Hello),
         "published" => Message::Published(serde_json::from_str(text)?),
@@ -222,10 +231,19 @@ pub(super) fn read(text: &str) -> serde_json::Result<Heard> {
     }))
 }
 
-fn delivered(text: &str) -> serde_json::Result<Heard> {
-    let Delivered { event, subscription_id, sub } = serde_json::from_str(text)?;
-    let id = subscription_id.and_then(|id| Uuid::parse_str(&id).ok());
-    Ok(Heard::Event(event, Subscription { id, sub }))
+fn delivered(text: &str) -> Result<Delivered, String> {
+    serde_json::from_str(text).map_err(|error| unreadable(text, &error))
+}
+
+/// Enough of it to be recognised.
+fn unreadable(text: &str, error: &serde_json::Error) -> String {
+    format!("{error}: {text:.200}")
+}
+
+/// A subscription that has another name than ours is not ours.
+fn name<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Uuid>, D::Error> {
+    let text = Option::<Cow<str>>::deserialize(from)?;
+    Ok(text.and_then(|text| Uuid::parse_str(&text).ok()))
 }
 
 fn uuid<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Uuid, D::Error> {

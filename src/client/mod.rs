@@ -29,11 +29,13 @@ mod builder;
 // The room's own name: what its users mean by it.
 #[allow(clippy::module_inception)]
 mod client;
+mod clock;
 mod connection;
 mod error;
 mod event;
 mod features;
 mod inbox;
+mod intake;
 mod levels;
 mod message;
 mod options;
@@ -52,6 +54,8 @@ mod subscribing;
 mod table;
 #[cfg(test)]
 mod tests;
+mod token;
+mod traffic;
 
 pub use address::Address;
 pub use backoff::Backoff;
@@ -63,10 +67,11 @@ pub use event::{Event, Metadata, NewEvent};
 pub use message::{
     BatchResult, Delivery, Draining, Gap, Message, Published, PublishedBatch, Refusal, Subscribed,
 };
-pub use options::{Options, Token};
+pub use options::Options;
 pub use outgoing::Pending;
 pub use request::Request;
 pub use settings::Overflow;
 pub use state::{Notice, State};
 pub use stream::Events;
 pub use subscribing::Subscription;
+pub use token::{NoToken, Token};

@@ -1,28 +1,8 @@
 //! How to connect.
 
-use std::fmt;
 use std::time::Duration;
 
-/// What a client shows to be let in. It is not shown to anybody else: not in logs, not by `{:?}`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
-
-impl Token {
-    /// A token as the router's operator has given it out.
-    pub fn new(token: impl Into<String>) -> Self {
-        Self(token.into())
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
+use super::Token;
 
 /// How to connect, with bounds for everything that is waited for.
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::clock::in_future;
 use super::{Error, NewEvent, Published};
 use crate::protocol::{Priority, PublishOptions, Time};
 
@@ -36,6 +37,15 @@ impl Future for Pending {
     }
 }
 
+/// What a client's events have in common.
+#[derive(Debug)]
+pub(super) struct Shape {
+    /// The `source` of those that say none.
+    pub source: Option<String>,
+    /// How long one may be.
+    pub most_bytes: usize,
+}
+
 /// An event that is to be sent, or was and is not answered.
 #[derive(Debug)]
 pub(super) struct Outgoing {
@@ -47,6 +57,8 @@ pub(super) struct Outgoing {
     pub is_modest: bool,
     /// When its time is over.
     pub deadline: Option<Instant>,
+    /// How often it was sent.
+    pub attempts: u32,
     /// It is sent also when nobody waits for the answer any more.
     pub is_detached: bool,
     /// Its room where events wait, which is somebody else's when it is sent.
@@ -58,25 +70,35 @@ impl Outgoing {
     /// Names the event, and writes it.
     ///
     /// # Errors
-    /// If it is no JSON.
+    /// If it is no JSON, or too long.
     pub fn new(
         mut event: NewEvent,
         options: PublishOptions,
-        source: Option<&str>,
+        shape: &Shape,
     ) -> Result<(Self, Pending), Error> {
         let event_id: Arc<str> = event.id.get_or_insert_with(|| Uuid::new_v4().to_string()).as_str().into();
         event.timestamp.get_or_insert_with(now);
         if event.source.is_none() {
-            event.source = source.map(str::to_owned);
+            event.source.clone_from(&shape.source);
+        }
+        let written = to_raw_value(&event).map_err(Error::Json)?;
+        let size = written.get().len();
+        if size > shape.most_bytes {
+            return Err(Error::EventTooLarge {
+                event_id: event_id.to_string(),
+                size,
+                most: shape.most_bytes,
+            });
         }
         let (sender, answer) = oneshot::channel();
         let outgoing = Self {
             event_id: Arc::clone(&event_id),
-            event: to_raw_value(&event).map_err(Error::Json)?,
+            event: written,
             priority: event.priority,
             options,
             is_modest: false,
-            deadline: options.ttl_ms.map(|ttl| Instant::now() + Duration::from_millis(ttl)),
+            deadline: options.ttl_ms.map(|ttl| in_future(Duration::from_millis(ttl))),
+            attempts: 0,
             is_detached: false,
             room: None,
             answer: sender,

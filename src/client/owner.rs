@@ -10,9 +10,10 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use super::inbox::Intake;
+use super::intake::Intake;
 use super::publisher::Publisher;
 use super::replies::Replies;
+use super::request::Greeting;
 use super::session::{Confirmation, HealthAnswer, Session};
 use super::settings::Settings;
 use super::table::{Table, Taker};
@@ -94,10 +95,22 @@ impl Owner {
                 break None;
             }
         };
+        self.end(because);
+    }
+
+    /// Nothing more will come, and nothing will be sent: whoever waits is told.
+    fn end(&mut self, because: Option<Arc<Error>>) {
         self.publisher.close();
         self.table.close();
-        self.states.send_replace(State::Closed { because });
-        if let Some(closing) = self.closing {
+        self.replies.close();
+        self.states.send_if_modified(|state| {
+            let is_news = !state.is_closed();
+            if is_news {
+                *state = State::Closed { because };
+            }
+            is_news
+        });
+        if let Some(closing) = self.closing.take() {
             // Who wanted it may not wait.
             closing.done.send(()).ok();
         }
@@ -107,12 +120,21 @@ impl Owner {
     async fn attempt(&mut self) -> Ended {
         self.come_back_after = None;
         let (address, options) = (self.address.clone(), self.settings.options.clone());
-        let connection = match self.meanwhile(Connection::open(&address, &options)).await {
+        let token = self.settings.token.clone();
+        // What is taken meanwhile is granted later.
+        let room = self.intake.opening();
+        let open = async move {
+            let token = token.ask(options.connect_timeout).await?;
+            let greeting = Greeting { token: token.as_ref(), credit: Some(room) };
+            Connection::open_as(&address, &options, greeting).await.map(|connection| (connection, token))
+        };
+        let (connection, token) = match self.meanwhile(open).await {
             None => return Ended::Closed,
             Some(Err(error)) => return Ended::Broken(error),
-            Some(Ok(connection)) => connection,
+            Some(Ok(opened)) => opened,
         };
-        let mut session = Session::new(connection, self.settings.answer_timeout);
+        let mut session = Session::new(connection, token, self.settings.answer_timeout);
+        self.intake.begin(session.features.credit.then_some(room));
         let ended = match self.serve(&mut session).await {
             Ok(()) => Ended::Closed,
             Err(error) => Ended::Broken(error),
@@ -130,7 +152,9 @@ impl Owner {
 
     /// How long to wait before the next attempt; none if there is to be no other.
     fn wait_after(&mut self, error: &Error) -> Option<Duration> {
-        if matches!(error, Error::Unauthorized { .. } | Error::Refused { status: 401 | 403, .. }) {
+        let is_refusal =
+            matches!(error, Error::Unauthorized { .. } | Error::Refused { status: 401 | 403, .. });
+        if is_refusal && !self.settings.token.is_asked_for() {
             // It would be told the same again.
             return None;
         }
@@ -159,7 +183,7 @@ impl Owner {
                 done = &mut work => return Some(done),
                 ask = self.asks.recv() => match ask? {
                     Ask::Subscribe { id, wanted, taker, confirm } => {
-                        self.table.add(id, *wanted, taker);
+                        self.subscribe(id, *wanted, taker);
                         // It is subscribed as soon as there is a connection.
                         drop(confirm.send(Ok(())));
                     }
@@ -171,11 +195,23 @@ impl Owner {
                     }
                 },
                 () = self.intake.changed.notified() => {
-                    self.table.sweep();
+                    self.sweep();
                     self.tell_shed();
                 }
             }
         }
+    }
+
+    fn subscribe(&mut self, id: Uuid, wanted: Subscription, taker: Taker) {
+        self.table.add(id, wanted, taker);
+        self.intake.share_work(self.table.shares_work());
+    }
+
+    /// Forgets all whose streams are gone. Returns what the router calls them.
+    fn sweep(&mut self) -> Vec<Uuid> {
+        let names = self.table.sweep();
+        self.intake.share_work(self.table.shares_work());
+        names
     }
 
     /// There is room again: says what was shed before.
@@ -188,6 +224,13 @@ impl Owner {
     fn notice(&self, notice: Notice) {
         // Nobody needs to look.
         drop(self.notices.send(notice));
+    }
+}
+
+impl Drop for Owner {
+    /// However the task ends: nobody may wait for it any longer.
+    fn drop(&mut self) {
+        self.end(None);
     }
 }
 

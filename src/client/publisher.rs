@@ -87,6 +87,7 @@ impl Publisher {
             self.numbers += 1;
             match self.write(&events, options, features) {
                 Ok(text) => {
+                    events.iter_mut().for_each(|event| event.attempts += 1);
                     self.flying += events.len();
                     self.in_flight.push_back(Flight { number: self.numbers, events });
                     return Some(text);

@@ -21,6 +21,8 @@ const FAILED: &str = "error";
 pub(super) struct Replies {
     /// Where they go.
     pub topic: String,
+    /// The subscription to it.
+    pub subscription: Uuid,
     waiting: Mutex<HashMap<String, oneshot::Sender<Event>>>,
 }
 
@@ -34,22 +36,32 @@ pub(super) struct Waiting<'r> {
 
 impl Replies {
     pub fn new() -> Self {
-        Self { topic: format!("reply.{}", Uuid::new_v4()), waiting: Mutex::default() }
+        let topic = format!("reply.{}", Uuid::new_v4());
+        Self { topic, subscription: Uuid::new_v4(), waiting: Mutex::default() }
     }
 
     /// Makes a request of an event, and waits from now on.
-    pub fn expect(&self, request: &mut NewEvent, changed: &Notify) -> Waiting<'_> {
+    ///
+    /// # Errors
+    /// If the request's headers are none.
+    pub fn expect(&self, request: &mut NewEvent, changed: &Notify) -> Result<Waiting<'_>, Error> {
+        let headers = request.metadata.entry("headers").or_insert_with(|| json!({}));
+        let Some(headers) = headers.as_object_mut() else {
+            return Err(Error::Invalid("the headers of a request must be an object".to_owned()));
+        };
+        headers.insert(REPLY_TO.to_owned(), json!(self.topic));
         let correlation_id = Uuid::new_v4().to_string();
         let (sender, reply) = oneshot::channel();
         self.lock().insert(correlation_id.clone(), sender);
         // The reply may be behind what is not read now.
         changed.notify_one();
         request.metadata.insert("correlation_id".to_owned(), json!(correlation_id));
-        let headers = request.metadata.entry("headers").or_insert_with(|| json!({}));
-        if let Some(headers) = headers.as_object_mut() {
-            headers.insert(REPLY_TO.to_owned(), json!(self.topic));
-        }
-        Waiting { replies: self, correlation_id, reply }
+        Ok(Waiting { replies: self, correlation_id, reply })
+    }
+
+    /// There will be none any more.
+    pub fn close(&self) {
+        self.lock().clear();
     }
 
     /// Whether somebody waits.

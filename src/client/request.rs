@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{NewEvent, Options};
-use crate::protocol::{EventType, PROTOCOL, Priority, PublishOptions, Receipt, Subscription};
+use super::{NewEvent, Options, Token};
+use crate::protocol::{Credit, PROTOCOL, PublishOptions, Receipt, Subscription};
 
 /// A message to a router.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ enum Wire<'a, E = NewEvent> {
         request_id: &'a str,
     },
     Subscribe {
-        subscription: Wanted<'a>,
+        subscription: &'a Subscription,
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<&'a str>,
     },
@@ -62,22 +62,17 @@ enum Wire<'a, E = NewEvent> {
         lean: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         token: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        credit: Option<Credit>,
     },
+    Credit(Credit),
 }
 
-#[derive(Serialize)]
-struct Wanted<'a> {
-    topics: Vec<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    types: Vec<EventType>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    priorities: Option<[Priority; 1]>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    sources: &'a [Box<str>],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    targets: Option<&'a [Box<str>]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<&'a str>,
+/// What `hello` says beside who this is.
+#[derive(Clone, Copy)]
+pub(super) struct Greeting<'a> {
+    pub token: Option<&'a Token>,
+    pub credit: Option<Credit>,
 }
 
 /// As a message is written that holds no event.
@@ -117,7 +112,7 @@ pub(super) fn publish_batch(
 }
 
 pub(super) fn subscribe(wanted: &Subscription, request_id: Option<&str>) -> serde_json::Result<String> {
-    serde_json::to_string(&Plain::Subscribe { subscription: self::wanted(wanted), request_id })
+    serde_json::to_string(&Plain::Subscribe { subscription: wanted, request_id })
 }
 
 pub(super) fn unsubscribe(subscription_id: Uuid) -> serde_json::Result<String> {
@@ -125,26 +120,17 @@ pub(super) fn unsubscribe(subscription_id: Uuid) -> serde_json::Result<String> {
 }
 
 /// The introduction of a client that speaks part 2.
-pub(super) fn hello(options: &Options) -> serde_json::Result<String> {
-    let Options { software, lean, token, .. } = options;
-    let token = token.as_ref().map(|token| token.as_str());
-    serde_json::to_string(&Plain::Hello { protocol: PROTOCOL, client: software, lean: *lean, token })
+pub(super) fn hello(options: &Options, greeting: Greeting<'_>) -> serde_json::Result<String> {
+    let Options { software, lean, .. } = options;
+    let (token, credit) = (greeting.token.map(Token::as_str), greeting.credit);
+    serde_json::to_string(&Plain::Hello { protocol: PROTOCOL, client: software, lean: *lean, token, credit })
+}
+
+/// More room than was granted before.
+pub(super) fn credit(credit: Credit) -> serde_json::Result<String> {
+    serde_json::to_string(&Plain::Credit(credit))
 }
 
 fn wishes(options: PublishOptions) -> (Option<u64>, Option<&'static str>) {
     (options.ttl_ms, (options.receipt == Receipt::Dispatched).then_some("dispatched"))
-}
-
-fn wanted(subscription: &Subscription) -> Wanted<'_> {
-    let types = subscription.types;
-    let named = EventType::ALL.iter().copied().filter(|kind| !types.is_empty() && types.admits(*kind));
-    let least = subscription.min_priority;
-    Wanted {
-        topics: subscription.topics.iter().map(|pattern| pattern.as_str()).collect(),
-        types: named.collect(),
-        priorities: (least > Priority::LOWEST).then_some([least]),
-        sources: &subscription.sources,
-        targets: subscription.targets.as_deref(),
-        group: subscription.group.as_deref(),
-    }
 }

@@ -7,9 +7,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::clock::in_future;
 use super::features::Features;
-use super::{Connection, Error, Message, Refusal, Subscribed, request};
-use crate::protocol::{Health, Subscription};
+use super::request::{self, Greeting};
+use super::{Connection, Error, Options, Refusal, Subscribed, Token};
+use crate::protocol::{Credit, Health, Subscription};
 
 /// What a router of part 1 says about a subscription that it does not take.
 const NO_SUBSCRIPTION: &str = "Failed to subscribe:";
@@ -27,7 +29,10 @@ pub(super) struct Session {
     pub complete_since: Option<Instant>,
     /// Until when that has to be so.
     pub complete_by: Instant,
-    was_reading: bool,
+    token: Option<Token>,
+    /// What the router was told anew that it may send, and has not answered to.
+    anew: Option<Credit>,
+    delivered: (u64, u64),
     subscribing: VecDeque<Subscribing>,
     health: VecDeque<HealthAnswer>,
     numbers: u64,
@@ -42,13 +47,15 @@ pub(super) struct Subscribing {
 }
 
 impl Session {
-    pub fn new(connection: Connection, answer_timeout: Duration) -> Self {
+    pub fn new(connection: Connection, token: Option<Token>, answer_timeout: Duration) -> Self {
         Self {
             features: Features::of(&connection),
             connection,
             complete_since: None,
-            complete_by: Instant::now() + answer_timeout,
-            was_reading: true,
+            complete_by: in_future(answer_timeout),
+            token,
+            anew: None,
+            delivered: (0, 0),
             subscribing: VecDeque::new(),
             health: VecDeque::new(),
             numbers: 0,
@@ -62,11 +69,11 @@ impl Session {
 
     /// Whether somebody waits for an answer to something else than a publish.
     pub fn awaits_answers(&self) -> bool {
-        self.is_subscribing() || !self.health.is_empty()
+        self.is_subscribing() || self.health.iter().any(|answer| !answer.is_closed())
     }
 
     /// Asks for events.
-    pub async fn subscribe(
+    pub fn subscribe(
         &mut self,
         id: Uuid,
         wanted: &Subscription,
@@ -77,19 +84,45 @@ impl Session {
         let name = format!("s{}", self.numbers);
         let text = request::subscribe(wanted, self.features.request_id.then_some(&name));
         self.subscribing.push_back(Subscribing { id, confirm, name });
-        self.connection.feed_text(text.map_err(|error| Error::Invalid(error.to_string()))?).await
+        self.say(text)
     }
 
     /// Wants no more events. How the router answers makes no difference.
-    pub async fn unsubscribe(&mut self, name: Uuid) -> Result<(), Error> {
-        let text = request::unsubscribe(name).map_err(|error| Error::Invalid(error.to_string()))?;
-        self.connection.feed_text(text).await
+    pub fn unsubscribe(&mut self, name: Uuid) -> Result<(), Error> {
+        self.connection.forget(name);
+        self.say(request::unsubscribe(name))
     }
 
     /// Asks how the router is.
-    pub async fn ask_health(&mut self, answer: HealthAnswer) -> Result<(), Error> {
+    pub fn ask_health(&mut self, answer: HealthAnswer) -> Result<(), Error> {
         self.health.push_back(answer);
-        self.connection.feed(&super::Request::GetHealth).await
+        self.say(super::Request::GetHealth.text())
+    }
+
+    /// Has room for more events.
+    pub fn grant(&mut self, credit: Credit) -> Result<(), Error> {
+        self.say(request::credit(credit))
+    }
+
+    /// Has less room than was granted. That is what `hello` is for, whose answer is behind all that was sent before it.
+    pub fn begin_anew(&mut self, options: &Options, credit: Credit) -> Result<(), Error> {
+        self.anew = Some(credit);
+        let greeting = Greeting { token: self.token.as_ref(), credit: Some(credit) };
+        self.say(request::hello(options, greeting))
+    }
+
+    pub fn is_beginning_anew(&self) -> bool {
+        self.anew.is_some()
+    }
+
+    /// It was answered.
+    pub fn begun_anew(&mut self) -> Option<Credit> {
+        self.anew.take()
+    }
+
+    fn say(&mut self, text: serde_json::Result<String>) -> Result<(), Error> {
+        self.connection.put(text.map_err(|error| Error::Invalid(error.to_string()))?);
+        Ok(())
     }
 
     /// Whose subscription was made.
@@ -107,25 +140,20 @@ impl Session {
 
     /// How the router is.
     pub fn health(&mut self, health: Health) {
-        if let Some(answer) = self.health.pop_front() {
-            // Who asked may have gone.
-            drop(answer.send(Ok(health)));
+        // Who asked may have gone, and their question may have had no answer.
+        while let Some(answer) = self.health.pop_front() {
+            if !answer.is_closed() {
+                drop(answer.send(Ok(health)));
+                return;
+            }
         }
     }
 
-    /// Waits for what comes; without `reading`, only to let the router know that this client is there.
-    pub async fn receive(&mut self, reading: bool) -> Result<Message, Error> {
-        if reading && !self.was_reading {
-            self.connection.listening_again();
-        }
-        self.was_reading = reading;
-        if reading {
-            return self.connection.receive().await;
-        }
-        match self.connection.idle().await {
-            Err(error) => Err(error),
-            Ok(()) => Err(Error::NotConnected),
-        }
+    /// How many deliveries have come since the last time, and how many bytes they were.
+    pub fn spent(&mut self) -> (u64, u64) {
+        let (events, bytes) = self.connection.delivered();
+        let before = std::mem::replace(&mut self.delivered, (events, bytes));
+        (events - before.0, bytes - before.1)
     }
 
     /// The connection has ended. Whoever waits is answered: subscriptions are made on the next one.

@@ -73,6 +73,18 @@ pub enum Notice {
         /// Why not.
         because: Arc<Error>,
     },
+    /// The router said something that is not as the protocol has it: an event whose shape is wrong, say.
+    Unreadable {
+        /// What is wrong, and how it begins.
+        what: String,
+    },
+    /// The router complains about something that nobody waits for.
+    Answered {
+        /// For programs; routers of part 1 have none.
+        code: Option<String>,
+        /// As the router says it.
+        text: String,
+    },
     /// The router did not take a subscription when it was made again on a new connection.
     NotSubscribed {
         /// As [`Events::id`](super::Events::id) says it.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::Delivery;
 use super::inbox::Inbox;
 use super::replies::Replies;
 use super::seen::Seen;
-use super::{Delivery, Event};
 use crate::protocol::Subscription;
 
 /// Events that came before the answer to their subscription, which a router of part 1 may send so; more are lost.
@@ -30,6 +30,8 @@ struct Entry {
     seen: Seen,
     /// What the router calls it on this connection.
     name: Option<Uuid>,
+    /// The router has not said that it does not take it.
+    is_hoped_for: bool,
 }
 
 /// All of them.
@@ -37,7 +39,7 @@ struct Entry {
 pub(super) struct Table {
     all: HashMap<Uuid, Entry>,
     by_name: HashMap<Uuid, Uuid>,
-    early: VecDeque<Delivery>,
+    early: VecDeque<Box<Delivery>>,
     dedupe: usize,
 }
 
@@ -47,14 +49,17 @@ impl Table {
     }
 
     pub fn add(&mut self, id: Uuid, wanted: Subscription, taker: Taker) {
-        self.all.insert(id, Entry { wanted, taker, seen: Seen::new(self.dedupe), name: None });
+        self.all.insert(
+            id,
+            Entry { wanted, taker, seen: Seen::new(self.dedupe), name: None, is_hoped_for: true },
+        );
     }
 
     /// The router's names are void; all that is to be subscribed again.
     pub fn begin(&mut self) -> Vec<Uuid> {
         self.by_name.clear();
         self.early.clear();
-        self.all.values_mut().for_each(|entry| entry.name = None);
+        self.all.values_mut().for_each(|entry| (entry.name, entry.is_hoped_for) = (None, true));
         self.all.keys().copied().collect()
     }
 
@@ -73,15 +78,26 @@ impl Table {
         true
     }
 
+    /// Whether a subscription is there already.
+    pub fn has(&self, id: Uuid) -> bool {
+        self.all.contains_key(&id)
+    }
+
+    /// Whether somebody else could have something of what comes.
+    pub fn shares_work(&self) -> bool {
+        self.all.values().any(|entry| entry.wanted.group.is_some())
+    }
+
     /// What its user calls what the router calls so.
     pub fn id_of(&self, name: Uuid) -> Option<Uuid> {
         self.by_name.get(&name).copied()
     }
 
     /// An event has come.
-    pub fn deliver(&mut self, delivery: Delivery) {
+    pub fn deliver(&mut self, delivery: Box<Delivery>) {
         let Some(id) = delivery.subscription.and_then(|name| self.id_of(name)) else {
-            if self.early.len() < EARLY && self.all.values().any(|entry| entry.name.is_none()) {
+            let is_hoped_for = |entry: &Entry| entry.name.is_none() && entry.is_hoped_for;
+            if self.early.len() < EARLY && self.all.values().any(is_hoped_for) {
                 self.early.push_back(delivery);
             }
             return;
@@ -89,7 +105,14 @@ impl Table {
         if let Some(entry) = self.all.get_mut(&id)
             && entry.seen.is_new(&delivery.event.id)
         {
-            entry.taker.take(delivery.event);
+            entry.taker.take(delivery);
+        }
+    }
+
+    /// The router does not take it on this connection.
+    pub fn refused(&mut self, id: Uuid) {
+        if let Some(entry) = self.all.get_mut(&id) {
+            entry.is_hoped_for = false;
         }
     }
 
@@ -124,10 +147,10 @@ impl Table {
 }
 
 impl Taker {
-    fn take(&self, event: Event) {
+    fn take(&self, delivery: Box<Delivery>) {
         match self {
-            Self::Stream(inbox) => inbox.push(event),
-            Self::Replies(replies) => replies.came(event),
+            Self::Stream(inbox) => inbox.push(delivery),
+            Self::Replies(replies) => replies.came(delivery.event),
         }
     }
 

@@ -27,6 +27,7 @@ mod subscription;
 mod time;
 mod topic;
 mod write;
+mod written;
 
 pub use decode::decode;
 pub use error::{ErrorCode, Refused, WireError};

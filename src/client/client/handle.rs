@@ -8,7 +8,8 @@ use tokio::sync::{OnceCell, broadcast, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::super::inbox::Intake;
+use super::super::intake::Intake;
+use super::super::outgoing::Shape;
 use super::super::owner::{Ask, Owner};
 use super::super::publisher::Publisher;
 use super::super::queue::Queue;
@@ -31,7 +32,7 @@ pub(in super::super) struct Handle {
     pub takes_replies: OnceCell<()>,
     pub states: watch::Receiver<State>,
     pub notices: broadcast::Sender<Notice>,
-    pub source: Option<String>,
+    pub shape: Shape,
     pub answer_timeout: Duration,
     pub task: AbortHandle,
 }
@@ -53,8 +54,9 @@ impl Handle {
         let (states, state) = watch::channel(State::Connecting);
         let (sender, asks) = mpsc::channel(ASKS);
         let queue = Arc::new(Queue::new(&settings, notices.clone()));
-        let (intake, replies) = (Arc::new(Intake::new(settings.prefetch)), Arc::new(Replies::new()));
-        let (source, answer_timeout) = (settings.source.clone(), settings.answer_timeout);
+        let (intake, replies) = (Arc::new(Intake::new(&settings)), Arc::new(Replies::new()));
+        let shape = Shape { source: settings.source.clone(), most_bytes: settings.message_size };
+        let answer_timeout = settings.answer_timeout;
         let owner = Owner {
             address,
             asks,
@@ -64,7 +66,7 @@ impl Handle {
             replies: Arc::clone(&replies),
             publisher: Publisher::new(Arc::clone(&queue), settings.in_flight),
             table: Table::new(settings.dedupe),
-            backoff: Backoff::new(settings.first_wait, settings.longest_wait),
+            backoff: Backoff::new(settings.first_wait, settings.longest_wait).growing(settings.decay),
             settings,
             first,
             failures: 0,
@@ -84,7 +86,7 @@ impl Handle {
             takes_replies,
             states,
             notices,
-            source,
+            shape,
             answer_timeout,
             task,
         })

@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use super::super::outgoing::Outgoing;
 use super::super::owner::Ask;
@@ -72,11 +71,11 @@ impl Client {
     async fn exchange(&self, mut request: NewEvent, within: Duration) -> Result<Event, Error> {
         self.0.takes_replies.get_or_try_init(|| self.take_replies()).await?;
         let topic = request.topic.clone();
-        let mut waiting = self.0.replies.expect(&mut request, &self.0.intake.changed);
+        let mut waiting = self.0.replies.expect(&mut request, &self.0.intake.changed)?;
         // Nobody should work on a request that is not waited for any more.
         let ttl_ms = Some(within.as_millis().clamp(1, u128::from(u64::MAX)) as u64);
         let options = PublishOptions { ttl_ms, receipt: Receipt::Dispatched };
-        let (mut outgoing, pending) = Outgoing::new(request, options, self.0.source.as_deref())?;
+        let (mut outgoing, pending) = Outgoing::new(request, options, &self.0.shape)?;
         outgoing.is_modest = true;
         let published = self.0.queue.add_when_room((outgoing, pending)).await?.await?;
         if published.matched == Some(0) && !waiting.is_over() {
@@ -90,6 +89,7 @@ impl Client {
         let wanted = Box::new(Subscription::new([&self.0.replies.topic]).checked()?);
         let taker = Taker::Replies(Arc::clone(&self.0.replies));
         let (confirm, confirmed) = oneshot::channel();
-        self.0.ask(Ask::Subscribe { id: Uuid::new_v4(), wanted, taker, confirm }, confirmed).await
+        let id = self.0.replies.subscription;
+        self.0.ask(Ask::Subscribe { id, wanted, taker, confirm }, confirmed).await
     }
 }

@@ -1,17 +1,19 @@
 //! The beginning of a connection: the handshake, the welcome, hello.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::super::address::Stream;
 use super::super::message::{Heard, Message, Refusal};
+use super::super::request::Greeting;
+use super::super::traffic::Traffic;
 use super::super::{Address, Error, Options, request};
 use super::Connection;
+use super::pulse::Pulse;
 use crate::protocol::ErrorCode;
 
 impl Connection {
@@ -21,6 +23,15 @@ impl Connection {
     /// # Errors
     /// If nobody is there, or is not done in time, or takes no more clients, or is no router.
     pub async fn open(address: &Address, options: &Options) -> Result<Self, Error> {
+        Self::open_as(address, options, Greeting { token: options.token.as_ref(), credit: None }).await
+    }
+
+    /// As [`open`](Self::open), with what only a [`Client`](super::super::Client) says of itself.
+    pub(in super::super) async fn open_as(
+        address: &Address,
+        options: &Options,
+        greeting: Greeting<'_>,
+    ) -> Result<Self, Error> {
         let socket = within(options.connect_timeout, address, "answer", handshake(address, options)).await?;
         let mut connection = Self {
             socket,
@@ -29,20 +40,25 @@ impl Connection {
             server: None,
             features: Vec::new(),
             subscriptions: HashMap::new(),
-            ping_after: options.ping_after,
-            give_up_after: options.give_up_after,
-            heard_at: Instant::now(),
-            pinged: false,
-            fed_since: None,
+            pulse: Pulse::new(options.ping_after, options.give_up_after),
+            outbox: VecDeque::new(),
+            is_unflushed: false,
+            delivered: (0, 0),
+            notice: None,
+            broken: None,
         };
         let patience = options.welcome_timeout;
         within(patience, address, "welcome this client", connection.be_welcomed()).await?;
-        within(patience, address, "answer to hello", connection.introduce(options)).await?;
+        match timeout(patience, connection.introduce(options, greeting)).await {
+            Ok(introduced) => introduced?,
+            // It does not even know that it does not know the word: a router of part 1.
+            Err(_) => {}
+        }
         Ok(connection)
     }
 
     async fn be_welcomed(&mut self) -> Result<(), Error> {
-        match self.hear().await? {
+        match self.first().await? {
             Heard::Welcome(welcome) => {
                 self.client_id = welcome.client_id;
                 Ok(())
@@ -62,11 +78,11 @@ impl Connection {
         }
     }
 
-    async fn introduce(&mut self, options: &Options) -> Result<(), Error> {
-        let hello = request::hello(options).map_err(|error| self.odd(error))?;
-        self.feed_text(hello).await?;
+    async fn introduce(&mut self, options: &Options, greeting: Greeting<'_>) -> Result<(), Error> {
+        let hello = request::hello(options, greeting).map_err(|error| self.odd(error))?;
+        self.put(hello);
         loop {
-            match self.hear().await? {
+            match self.first().await? {
                 Heard::Hello(hello) => {
                     self.server = Some(hello.server);
                     self.features = hello.features;
@@ -77,13 +93,22 @@ impl Connection {
                 }
                 // It does not know the word: it is a router of part 1, and answers to everything else.
                 Heard::Plain(Message::Error(_)) => return Ok(()),
+                Heard::Plain(notice @ Message::Draining(_)) => self.notice = Some(notice),
                 _ => {}
+            }
+        }
+    }
+
+    async fn first(&mut self) -> Result<Heard, Error> {
+        loop {
+            if let Some(heard) = self.turn(true).await? {
+                return Ok(heard);
             }
         }
     }
 }
 
-async fn handshake(address: &Address, options: &Options) -> Result<WebSocketStream<Box<dyn Stream>>, Error> {
+async fn handshake(address: &Address, options: &Options) -> Result<WebSocketStream<Traffic>, Error> {
     let stream = address
         .connect(options.receive_buffer)
         .await
@@ -91,7 +116,7 @@ async fn handshake(address: &Address, options: &Options) -> Result<WebSocketStre
     let config = WebSocketConfig::default()
         .max_message_size(Some(options.max_message_size))
         .max_frame_size(Some(options.max_message_size));
-    match client_async_with_config(address.request(), stream, Some(config)).await {
+    match client_async_with_config(address.request(), Traffic::over(stream), Some(config)).await {
         Ok((socket, _)) => Ok(socket),
         Err(error) => Err(Error::of_socket(error, address)),
     }

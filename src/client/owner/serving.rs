@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
+use super::super::connection::HELLO;
 use super::super::message::{Draining, Gap, Refusal, Subscribed};
 use super::super::session::Session;
 use super::super::{Error, Message, Notice, State};
@@ -11,7 +13,8 @@ use super::{Ask, Closing, Owner, until};
 
 /// What happened next.
 enum Turn {
-    Heard(Result<Message, Error>),
+    /// A message, or room to send more.
+    Heard(Result<Option<Message>, Error>),
     Asked(Option<Ask>),
     /// There is something to send.
     Filled,
@@ -26,26 +29,39 @@ enum Turn {
 impl Owner {
     /// Serves a connection until it is to end, or ends by itself.
     pub(super) async fn serve(&mut self, session: &mut Session) -> Result<(), Error> {
-        self.restore(session).await?;
+        self.shrink(session)?;
+        self.restore(session)?;
         loop {
             if session.complete_since.is_none() && !session.is_subscribing() {
                 self.complete(session);
             }
-            while let Some(text) = self.publisher.next_text(&session.features) {
-                session.connection.feed_text(text).await?;
+            if let Some(credit) = self.intake.grant(self.replies.are_awaited()) {
+                session.grant(credit)?;
+            }
+            // What the socket does not take now may be overtaken by more urgent events.
+            while session.connection.has_room()
+                && let Some(text) = self.publisher.next_text(&session.features)
+            {
+                session.connection.put(text);
             }
             if self.closing.is_some() && self.publisher.is_idle() {
                 return Ok(());
             }
-            match self.turn(session).await {
-                Turn::Heard(message) => self.heard(session, message?).await?,
-                Turn::Asked(Some(ask)) => self.asked(session, ask).await?,
+            let turn = self.turn(session).await;
+            self.intake.spent(session.spent());
+            match turn {
+                Turn::Heard(heard) => {
+                    if let Some(message) = heard? {
+                        self.heard(session, message)?;
+                    }
+                }
+                Turn::Asked(Some(ask)) => self.asked(session, ask)?,
                 Turn::Asked(None) | Turn::Over => return Ok(()),
                 Turn::Filled => {}
                 Turn::Changed => {
                     self.tell_shed();
-                    for name in self.table.sweep() {
-                        session.unsubscribe(name).await?;
+                    for name in self.sweep() {
+                        session.unsubscribe(name)?;
                     }
                 }
                 Turn::Late => {
@@ -61,26 +77,31 @@ impl Owner {
         let reading = awaits || !self.intake.is_full();
         let late = session.complete_since.is_none().then_some(session.complete_by);
         let over = self.closing.as_ref().map(|closing| closing.by);
-        let queue = Arc::clone(self.publisher.queue());
         tokio::select! {
-            message = session.receive(reading) => Turn::Heard(message),
+            heard = session.connection.next(reading) => Turn::Heard(heard),
             ask = self.asks.recv() => Turn::Asked(ask),
-            () = queue.filled.notified() => Turn::Filled,
+            () = self.publisher.queue().filled.notified() => Turn::Filled,
             () = self.intake.changed.notified() => Turn::Changed,
             () = until(late) => Turn::Late,
             () = until(over) => Turn::Over,
         }
     }
 
+    /// Since the last `hello` somebody else in a group could have what this client was granted.
+    fn shrink(&mut self, session: &mut Session) -> Result<(), Error> {
+        match self.intake.shrink() {
+            Some(credit) => session.begin_anew(&self.settings.options, credit),
+            None => Ok(()),
+        }
+    }
+
     /// Makes the subscriptions anew.
-    async fn restore(&mut self, session: &mut Session) -> Result<(), Error> {
+    fn restore(&mut self, session: &mut Session) -> Result<(), Error> {
         for id in self.table.begin() {
             let Some(wanted) = self.table.wanted(id) else { continue };
             match session.features.suffice_for(wanted) {
-                Ok(()) => session.subscribe(id, wanted, None).await?,
-                Err(error) => {
-                    self.notice(Notice::NotSubscribed { subscription: id, because: Arc::new(error) })
-                }
+                Ok(()) => session.subscribe(id, wanted, None)?,
+                Err(error) => self.not_subscribed(id, error),
             }
         }
         Ok(())
@@ -104,17 +125,23 @@ impl Owner {
         });
     }
 
-    async fn asked(&mut self, session: &mut Session, ask: Ask) -> Result<(), Error> {
+    fn asked(&mut self, session: &mut Session, ask: Ask) -> Result<(), Error> {
         match ask {
             Ask::Subscribe { id, wanted, taker, confirm } => {
                 if let Err(error) = session.features.suffice_for(&wanted) {
                     drop(confirm.send(Err(error)));
                     return Ok(());
                 }
-                self.table.add(id, (*wanted).clone(), taker);
-                session.subscribe(id, &wanted, Some(confirm)).await
+                if self.table.has(id) {
+                    // Asked for before, by somebody who stopped waiting.
+                    drop(confirm.send(Ok(())));
+                    return Ok(());
+                }
+                self.subscribe(id, (*wanted).clone(), taker);
+                self.shrink(session)?;
+                session.subscribe(id, &wanted, Some(confirm))
             }
-            Ask::Health(answer) => session.ask_health(answer).await,
+            Ask::Health(answer) => session.ask_health(answer),
             Ask::Close { by, done } => {
                 self.closing = Some(Closing { by, done });
                 Ok(())
@@ -122,29 +149,41 @@ impl Owner {
         }
     }
 
-    async fn heard(&mut self, session: &mut Session, message: Message) -> Result<(), Error> {
+    fn heard(&mut self, session: &mut Session, message: Message) -> Result<(), Error> {
         match message {
             Message::Event(delivery) => {
-                self.table.deliver(*delivery);
-                self.shed();
+                let has_no_room = self.intake.has_no_room();
+                self.table.deliver(delivery);
+                if has_no_room {
+                    self.shed();
+                }
             }
             Message::Published(published) => self.publisher.published(published, &session.features),
             Message::PublishedBatch(batch) => self.publisher.published_batch(batch),
-            Message::Subscribed(subscribed) => return self.subscribed(session, &subscribed).await,
+            Message::Subscribed(subscribed) => return self.subscribed(session, &subscribed),
+            Message::Error(refusal) if refusal.is_about_who_asks() && session.is_beginning_anew() => {
+                return Err(Error::Unauthorized { address: self.address.clone(), text: refusal.error });
+            }
             Message::Error(refusal) => self.refused(session, refusal),
             Message::Health(health) => session.health(health),
             Message::Gap(gap) => self.gap(&gap),
             Message::Draining(draining) => self.draining(&draining),
+            Message::Unreadable(what) => self.notice(Notice::Unreadable { what }),
+            Message::Other(kind) if kind == HELLO => {
+                if let Some(credit) = session.begun_anew() {
+                    self.intake.begin(Some(credit));
+                }
+            }
             Message::Other(_) => {}
         }
         Ok(())
     }
 
-    async fn subscribed(&mut self, session: &mut Session, subscribed: &Subscribed) -> Result<(), Error> {
+    fn subscribed(&mut self, session: &mut Session, subscribed: &Subscribed) -> Result<(), Error> {
         let Some(subscribing) = session.subscribed(subscribed) else { return Ok(()) };
         if !self.table.named(subscribing.id, subscribed.subscription_id) {
             // Nobody wants it any more, and only now it is known what the router calls it.
-            return session.unsubscribe(subscribed.subscription_id).await;
+            return session.unsubscribe(subscribed.subscription_id);
         }
         if let Some(confirm) = subscribing.confirm {
             // Who waited for it may have gone, and then the stream is gone too.
@@ -157,18 +196,24 @@ impl Owner {
         if self.publisher.refused(&refusal, &session.features) {
             return;
         }
-        let Some(subscribing) = session.refused(&refusal) else { return };
+        let Some(subscribing) = session.refused(&refusal) else {
+            return self.notice(Notice::Answered { code: refusal.code, text: refusal.error });
+        };
         let error = Error::Answered { code: refusal.code, text: refusal.error };
         match subscribing.confirm {
             Some(confirm) => {
                 self.table.remove(subscribing.id);
+                self.intake.share_work(self.table.shares_work());
                 drop(confirm.send(Err(error)));
             }
             // It was taken once, and may be again.
-            None => {
-                self.notice(Notice::NotSubscribed { subscription: subscribing.id, because: Arc::new(error) })
-            }
+            None => self.not_subscribed(subscribing.id, error),
         }
+    }
+
+    fn not_subscribed(&mut self, subscription: Uuid, error: Error) {
+        self.table.refused(subscription);
+        self.notice(Notice::NotSubscribed { subscription, because: Arc::new(error) });
     }
 
     fn gap(&self, gap: &Gap) {
@@ -187,7 +232,7 @@ impl Owner {
 
     /// While answers are awaited events are read that nobody has room for: the least urgent are shed.
     fn shed(&mut self) {
-        while self.intake.waiting() > self.settings.local_events {
+        while self.intake.is_over() {
             let Some(inbox) = self.table.least_urgent() else { return };
             let Some(priority) = inbox.shed() else { return };
             self.shed.entry(inbox.id).or_default()[priority.index()] += 1;

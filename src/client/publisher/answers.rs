@@ -69,7 +69,8 @@ impl Publisher {
     }
 
     /// Tells whoever waits. What has to be sent again comes back.
-    fn settle(&mut self, event: Outgoing, published: Published) -> Option<Outgoing> {
+    fn settle(&mut self, event: Outgoing, mut published: Published) -> Option<Outgoing> {
+        published.attempts = event.attempts;
         match (published.status, published.reason.as_deref()) {
             // It is taken, and nobody needs to look.
             (Status::Queued, _) => drop(event.settle(Ok(published))),
@@ -97,6 +98,7 @@ fn of_batch(result: BatchResult, event: &Outgoing) -> Result<Published, Error> {
             matched: result.matched,
             refused: result.refused,
             request_id: None,
+            attempts: 0,
         }),
     }
 }

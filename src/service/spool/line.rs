@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Now;
-use crate::protocol::{Blank, EventType, Request, Subscription, decode};
+use crate::protocol::{Blank, Request, Subscription, decode};
 use crate::router::{Leftover, Millis};
 
 /// As it is read.
@@ -19,21 +19,6 @@ struct Line<'a> {
     subscriber: Option<u64>,
     #[serde(borrow)]
     subscription: Option<&'a RawValue>,
-}
-
-/// A subscription, as a client would write it.
-#[derive(Serialize)]
-struct Wish<'a> {
-    topics: Vec<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    types: Vec<&'static str>,
-    priorities: [u64; 1],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    sources: &'a [Box<str>],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    targets: Option<&'a [Box<str>]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<&'a str>,
 }
 
 /// Between the engine's clock, which starts with the process, and the wall's.
@@ -60,20 +45,8 @@ impl Clock {
 
 /// The members of a line that say whom the delivery is owed to.
 pub(super) fn owner(wanted: &Subscription, number: usize) -> String {
-    let types = EventType::ALL.iter().copied();
-    let wish = Wish {
-        topics: wanted.topics.iter().map(|pattern| pattern.as_str()).collect(),
-        types: types
-            .filter(|kind| !wanted.types.is_empty() && wanted.types.admits(*kind))
-            .map(EventType::as_str)
-            .collect(),
-        priorities: [wanted.min_priority.index() as u64 + 1],
-        sources: &wanted.sources,
-        targets: wanted.targets.as_deref(),
-        group: wanted.group.as_deref(),
-    };
     // Strings and numbers: writing them cannot fail.
-    let wish = serde_json::to_string(&wish).unwrap_or_default();
+    let wish = serde_json::to_string(wanted).unwrap_or_default();
     format!(r#","subscriber":{number},"subscription":{wish}"#)
 }
 
