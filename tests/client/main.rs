@@ -4,7 +4,6 @@
 
 mod credit;
 mod examples;
-mod part1;
 mod proxy;
 mod publishing;
 mod reconnecting;

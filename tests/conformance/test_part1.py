@@ -17,6 +17,8 @@ async def test_everything_of_the_first_part_works(driver):
         await until(lambda: len(client.events()) == 3 and len(client.events("all")) == 4, "the events")
         assert client.payloads() == [{"n": 1}, 2, 4] and client.events()[0]["priority"] == 9
         assert (await client.settled())["status"] == "healthy"
+        results = await client.ask("publish_batch", events=[{"topic": "x"}, {"topic": ""}, {"topic": "y"}])
+        assert [result["status"] for result in results] == ["queued", "rejected", "queued"]
         await client.ask("unsubscribe", sub="all")
         await until(lambda: len(router.subscriptions) == 1, "one less")
         for topic, wanted in (("", {}), ("t", {"sources": ["refuse me"]})):

@@ -31,6 +31,15 @@ async def test_a_token_that_goes_bad_later_ends_the_client_and_what_waits_is_tol
         assert await refused(publishing) and await refused(client.publishing("t"))
 
 
+async def test_a_function_is_asked_for_the_token_at_each_attempt(driver):
+    async with ScriptedRouter(token="right") as router, driver() as program:
+        client = await program.connect(router.url, tokens=["old", "older", "right"])
+        assert client.first["connected"] is False and client.first["error"]["kind"] == "unauthorized"
+        await until(lambda: client.state == "connected", "the right one")
+        shown = [message["token"] for message in router.seen if message["type"] == "hello"]
+        assert shown == ["old", "older", "right"]
+
+
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_gate_before_the_router_that_refuses_ends_it_too(driver, status):
     async with ScriptedRouter(token="right") as router, driver() as program:

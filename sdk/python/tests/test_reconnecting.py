@@ -95,6 +95,27 @@ async def test_a_function_is_asked_for_the_token_at_each_attempt():
         await client.disconnect()
 
 
+async def test_a_function_that_gives_no_token_in_time_or_raises_is_asked_again():
+    async def late():
+        await asyncio.sleep(3600)
+
+    async def wrong():
+        raise OSError("no such file")
+
+    async def right():
+        return "right"
+
+    answers = iter([late, wrong, right])
+    async with ScriptedRouter(token="right") as router:
+        client = quick(router.url, token=lambda: next(answers)(), timeout=0.2)
+        assert not await client.connect() and "none within 0.2 s" in str(client.last_error)
+        changes = []
+        client.on_state_change(changes.append)
+        assert await client.wait_until_connected(30)
+        assert any("no such file" in str(change.reason) for change in changes) or "no such" in str(client.last_error)
+        await client.disconnect()
+
+
 async def test_disconnect_while_it_tries_to_connect():
     before = asyncio.all_tasks()
     client = quick(f"ws://127.0.0.1:{free_port()}")

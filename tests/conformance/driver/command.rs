@@ -68,6 +68,8 @@ pub struct Connecting {
     pub max_local_events: Option<usize>,
     pub receive_buffer: Option<u32>,
     pub token: Option<String>,
+    /// One for each attempt.
+    pub tokens: Vec<String>,
     pub source: Option<String>,
     pub ttl_ms: Option<u64>,
     pub receipt: Option<String>,

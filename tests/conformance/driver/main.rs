@@ -143,6 +143,13 @@ fn built(url: &str, options: &Connecting) -> Result<Client, Error> {
     if let Some(token) = &options.token {
         builder = builder.token(Token::new(token));
     }
+    if !options.tokens.is_empty() {
+        let tokens = Mutex::new(options.tokens.clone().into_iter());
+        builder = builder.token_from(move || {
+            let next = tokens.lock().unwrap_or_else(PoisonError::into_inner).next();
+            async move { next.map(Token::new).ok_or_else(|| "there are no more tokens".into()) }
+        });
+    }
     if let Some(source) = &options.source {
         builder = builder.source(source);
     }

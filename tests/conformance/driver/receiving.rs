@@ -31,7 +31,7 @@ struct Handling {
 
 #[derive(Deserialize)]
 struct Numbered {
-    n: Option<u64>,
+    n: Option<i64>,
 }
 
 impl Driver {

@@ -130,7 +130,7 @@ class Link:
         except GadugiError as error:
             return error
         except Exception as error:
-            # The user's own token function, say. It may be right the next time.
+            # It may be right the next time.
             log.exception("the attempt to connect failed in an unforeseen way")
             return error
         self.session = session

@@ -238,12 +238,21 @@ class Session:
 
 
 async def current_token(settings: Settings) -> str | None:
-    """The token of this attempt, asked for anew when it is a function."""
+    """The token of this attempt, asked for anew when it is a function.
+
+    Raises:
+        ConnectionFailed: The function gave none. It may the next time.
+    """
     token = settings.token
-    if callable(token):
+    if not callable(token):
+        return token
+    try:
         found = token()
-        return await found if inspect.isawaitable(found) else found
-    return token
+        return await asyncio.wait_for(found, settings.timeout) if inspect.isawaitable(found) else found
+    except asyncio.TimeoutError as error:
+        raise ConnectionFailed(f"the function for the token gave none within {settings.timeout:g} s") from error
+    except Exception as error:
+        raise ConnectionFailed(f"the function for the token raised {error!r}") from error
 
 
 def is_refusal(error: BaseException) -> bool:

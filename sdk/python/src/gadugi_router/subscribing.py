@@ -101,8 +101,8 @@ class Subscribing:
     ) -> Callable[[F], F]:
         """Decorates a handler: subscribes to the topics, before or after `connect`.
 
-        An event that fits several of the topics comes once, also to a handler that is registered several times. What the
-        router has against the subscription goes to the functions of `on_error`.
+        An event that fits several of the topics comes once, also to a handler that is registered several times. What
+        the router has against the subscription goes to the functions of `on_error`.
         """
         spec = specification(topics, types, priorities, sources, group, targets)
 
