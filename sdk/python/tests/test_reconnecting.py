@@ -106,8 +106,12 @@ async def test_a_function_that_gives_no_token_in_time_or_raises_is_asked_again()
         return "right"
 
     answers = iter([late, wrong, right])
+
+    def current():
+        return next(answers)()
+
     async with ScriptedRouter(token="right") as router:
-        client = quick(router.url, token=lambda: next(answers)(), timeout=0.2)
+        client = quick(router.url, token=current, timeout=0.2)
         assert not await client.connect() and "none within 0.2 s" in str(client.last_error)
         changes = []
         client.on_state_change(changes.append)
