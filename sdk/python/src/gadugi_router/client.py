@@ -48,14 +48,15 @@ class EventRouterClient(Publishing, Subscribing):
         overflow: When the buffer is full, "evict": the oldest of the lowest priority goes, and whoever published it
             is told; "wait": `publish` waits for room.
         max_in_flight: How many events may be sent and not answered yet.
-        prefetch: How many events may wait here for handlers before no more is read. None: `max_local_events`, so that
-            urgent events overtake all others here; 32 as soon as a group is subscribed to, whose other members can
-            have what was not read.
-        max_local_events: How many events may wait here at all. Beyond that they are shed and reported, which happens
-            only while answers are awaited; else reading stops.
+        prefetch: How many events may be here, waiting or being handled, before the router sends no more. None:
+            `max_local_events`, so that no round trip is waited for; 32 as soon as a group is subscribed to, whose other
+            members can have what was not sent.
+        max_local_events: How many events may be here at all. Beyond that they are shed and reported, which happens only
+            while a reply is awaited, or with a router without flow control any answer.
         max_local_bytes: How large they may be together, as messages.
         handler_concurrency: How many calls of one handler may run at a time. 1: one after the other, in order.
-        receive_buffer: The socket's receive buffer in bytes; what is in it cannot be overtaken. 0: the system's.
+        receive_buffer: The socket's receive buffer in bytes. With a router without flow control what is in it cannot be
+            overtaken by more urgent events. 0: the system's, which is for throughput over long ways.
         max_message_size: Larger events are not sent, larger messages end the connection.
         dedupe: For how many events back a subscription recognises one that was published twice. 0: not at all.
     """

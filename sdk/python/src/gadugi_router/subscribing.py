@@ -123,7 +123,8 @@ class Subscribing:
     ) -> EventStream:
         """Events to iterate over: `async with client.events("task.*") as events: async for event in events: …`.
 
-        It is subscribed at once. While nobody takes what comes, the client reads no more, after `prefetch` events.
+        It is subscribed at once. While nobody takes what comes, it waits: here up to `prefetch` events, then in the
+        router.
         """
         subscription = self._new(specification(topics, types, priorities, sources, group, targets), None, 1)
         subscription.is_stream = True
