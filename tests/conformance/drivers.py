@@ -29,7 +29,8 @@ class Failed(Exception):
 
 def command_of(sdk: str) -> list[str]:
     if sdk == "python":
-        return [sys.executable, str(HERE / "driver.py")]
+        # Another Python than the one that runs the tests: one that the SDK has to work with too.
+        return [os.environ.get("GADUGI_DRIVER_PYTHON", sys.executable), str(HERE / "driver.py")]
     named = os.environ.get("GADUGI_RUST_DRIVER")
     program = Path(named) if named else ROOT / "target" / "debug" / "examples" / "conformance"
     if not program.exists():
