@@ -163,6 +163,10 @@ class Driver:
                 await asyncio.sleep(pace_ms / 1000)
         return [await outcome(each) for each in pending]
 
+    async def do_publish_detached(self, client, topic, count):
+        """Nobody looks at the answers."""
+        return [self.clients[client].publish_nowait(topic, {"n": number}).event_id for number in range(count)]
+
     async def do_publish_batch(self, client, events):
         made = [Event(topic=event["topic"], payload=event.get("payload", {})) for event in events]
         return [result_of(result) for result in await self.clients[client].publish_batch(made)]

@@ -59,13 +59,21 @@ async def test_the_room_in_bytes_is_a_bound_too(driver, start, closed_port):
         assert 15 <= len(kept) < 20 and kept == list(range(100 - len(kept), 100))
 
 
-async def test_who_is_not_waited_for_is_told_by_a_notice(driver, closed_port):
+async def test_what_nobody_waits_for_and_is_not_published_is_noticed(driver, closed_port):
+    async with driver() as program:
+        client = await program.connect(f"ws://127.0.0.1:{closed_port}", buffer_size=2)
+        ids = await client.ask("publish_detached", topic="t", count=5)
+        await until(lambda: len(client.failed) == 3, "those that had to give way")
+        assert [failed["event_id"] for failed in client.failed] == ids[:3]
+        assert {(failed["status"], failed["reason"]) for failed in client.failed} == {("dropped", "buffer_full")}
+
+
+async def test_what_waits_when_the_client_is_closed_is_told(driver, closed_port):
     async with driver() as program:
         client = await program.connect(f"ws://127.0.0.1:{closed_port}", buffer_size=2)
         publishing = client.publishing_many("t", 5)
         await client.settled()
         assert not publishing.done()
-        # Python tells it in addition, Rust whom nobody else would tell; the answers are the same.
         await client.ask("close", within_ms=100)
         assert [word for _, word in await publishing] == ["dropped/buffer_full"] * 3 + ["dropped/closed"] * 2
 

@@ -69,6 +69,7 @@ impl Driver {
             "connect" => self.connect(command).await,
             "publish" => self.publish(command).await,
             "publish_many" => self.publish_many(command).await,
+            "publish_detached" => self.publish_detached(&command),
             "publish_batch" => self.publish_batch(command).await,
             "subscribe" => self.subscribe(command).await,
             "release" => self.release(&command),

@@ -66,6 +66,17 @@ impl Driver {
         done(&results)
     }
 
+    /// Nobody looks at the answers.
+    pub fn publish_detached(&self, command: &Command) -> Done {
+        let client = self.client(&command.client)?;
+        let mut ids = Vec::new();
+        for number in 0..command.count {
+            let event = NewEvent::new(&command.topic).payload(&json!({"n": number}))?;
+            ids.push(client.enqueue(event)?.event_id().to_owned());
+        }
+        done(&ids)
+    }
+
     pub async fn publish_batch(&self, command: Command) -> Done {
         let client = self.client(&command.client)?;
         let events = command.events.into_iter().map(made).collect::<Result<Vec<_>, _>>()?;
