@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from client import until
+
+__all__ = ["PATIENCE", "SDKS", "Client", "Driver", "Failed", "until"]
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -36,15 +39,6 @@ def command_of(sdk: str) -> list[str]:
     if not program.exists():
         pytest.exit(f"there is no driver at {program}: cargo build --example conformance", 2)
     return [str(program)]
-
-
-async def until(condition, what: str, patience: float = PATIENCE):
-    """Waits for a condition and returns its first true value."""
-    deadline = asyncio.get_running_loop().time() + patience
-    while not (value := condition()):
-        assert asyncio.get_running_loop().time() < deadline, f"not within {patience:.0f} s: {what}"
-        await asyncio.sleep(0.01)
-    return value
 
 
 class Driver:

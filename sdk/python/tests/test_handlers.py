@@ -107,7 +107,7 @@ async def test_a_slow_handler_does_not_hold_up_another_nor_answers_nor_heartbeat
 async def test_a_client_that_does_not_read_on_purpose_is_not_taken_for_dead(start, without_credit):
     """Neither by its own heartbeat, whose answers are behind what it does not read, nor by the router."""
     router = await asyncio.to_thread(start, limits__ping_interval="300ms", limits__ping_timeout="300ms", **ROOMY)
-    slow = EventRouterClient(router.url, prefetch=2, heartbeat_interval=0.1, heartbeat_timeout=0.2)
+    slow = EventRouterClient(router.url, prefetch=2, heartbeat_interval=0.1, heartbeat_timeout=0.2, receive_buffer=4096)
     go_on, taken = asyncio.Event(), []
 
     @slow.on("jam")
@@ -162,7 +162,7 @@ async def test_with_a_small_window_an_urgent_event_overtakes_all_but_what_the_ke
     """That is some hundred small events."""
     router = await asyncio.to_thread(start, **ROOMY)
     handled: list[int] = []
-    client = EventRouterClient(router.url, prefetch=32)
+    client = EventRouterClient(router.url, prefetch=32, receive_buffer=16 * 1024)
     overtaken_by = await jam(router, client, handled, 5_000, client.settings.prefetch)
     print("handled before SYSTEM:", overtaken_by)
     assert overtaken_by < 600

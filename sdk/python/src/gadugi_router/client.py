@@ -55,8 +55,8 @@ class EventRouterClient(Publishing, Subscribing):
             while a reply is awaited, or with a router without flow control any answer.
         max_local_bytes: How large they may be together, as messages.
         handler_concurrency: How many calls of one handler may run at a time. 1: one after the other, in order.
-        receive_buffer: The socket's receive buffer in bytes. With a router without flow control what is in it cannot be
-            overtaken by more urgent events. 0: the system's, which is for throughput over long ways.
+        receive_buffer: The socket's receive buffer in bytes; 0: the system's. A small one is for routers without flow
+            control, where what is in it cannot be overtaken by more urgent events.
         max_message_size: Larger events are not sent, larger messages end the connection.
         dedupe: For how many events back a subscription recognises one that was published twice. 0: not at all.
     """
@@ -87,7 +87,7 @@ class EventRouterClient(Publishing, Subscribing):
         max_local_events: int = 65_536,
         max_local_bytes: int = 64 * 1024 * 1024,
         handler_concurrency: int = 1,
-        receive_buffer: int = 16 * 1024,
+        receive_buffer: int = 0,
         max_message_size: int = 10_000_000,
         dedupe: int = 1024,
     ) -> None:
