@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from client import connect
+from control import control
 from drivers import Failed, until
 
 
@@ -24,7 +25,15 @@ async def test_a_busy_member_leaves_to_others_what_it_has_not_begun(driver, rout
         busy = await program.connect(router.url, "busy")
         await busy.subscribe("work", group="g", held=True, brief=True)
         for number in range(500):
-            await publisher.publish({"topic": "work", "payload": {"n": number, "pad": "x" * 1000}})
+            event = {"topic": "work", "payload": {"n": number, "pad": "x" * 1000}}
+            await publisher.publish(event, receipt="dispatched")
+        await busy.settled()
+        # It was connected with all its room, and said hello anew when it joined.
+        clients = (await control(router, "clients", "--json")).json["clients"]
+        (seen,) = [client for client in clients if client["held"]]
+        assert seen["held"] <= 32 and seen["awaits_credit"]
+        # A stream that has handed an event out does not know whether it is handled.
+        assert seen["held"] + seen["waiting_events"] in (499, 500)
         free = await program.connect(router.url, "free")
         await free.subscribe("work", group="g", brief=True)
         for number in range(500, 600):
