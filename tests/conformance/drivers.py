@@ -53,9 +53,7 @@ class Driver:
 
     async def __aenter__(self):
         pipe = asyncio.subprocess.PIPE
-        self._process = await asyncio.create_subprocess_exec(
-            *command_of(self.sdk), stdin=pipe, stdout=pipe, limit=LINE
-        )
+        self._process = await asyncio.create_subprocess_exec(*command_of(self.sdk), stdin=pipe, stdout=pipe, limit=LINE)
         self._reader = asyncio.ensure_future(self._read())
         return self
 

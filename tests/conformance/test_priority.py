@@ -30,7 +30,7 @@ async def handled_before_system(client, publisher, topic) -> int:
     return client.events().index((-1, 10)) - before
 
 
-# What waits here is overtaken here; what has no room here is overtaken in the router, since it is sent as it is handled.
+# What waits here is overtaken here; what has no room here is overtaken in the router: it is sent as events are handled.
 ROOM = {"here": ({}, {}), "little here": ({"max_local_events": 1000}, {}), "in a group": ({}, {"group": "g"})}
 
 
