@@ -2,6 +2,8 @@
 
 mod opening;
 mod pulse;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 use std::collections::{HashMap, VecDeque};

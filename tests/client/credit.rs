@@ -40,7 +40,7 @@ async fn before_the_urgent(events: &mut Events, publisher: &Client) -> usize {
 async fn waits_for_a_handful(change: impl FnOnce(Subscription) -> Subscription, prefetch: Option<usize>) {
     let settings = [
         ("GADUGI_ROUTER_LIMITS__OUTBOX_EVENTS", "100000"),
-        ("GADUGI_ROUTER_LIMITS__OUTBOX_BYTES", "1000000000"),
+        ("GADUGI_ROUTER_LIMITS__OUTBOX_SIZE", "1000000000"),
     ];
     let router = Router::with(&settings).await;
     let mut builder = client(&router.url());

@@ -4,6 +4,8 @@
 
 mod credit;
 mod examples;
+mod faults;
+mod peer;
 mod proxy;
 mod publishing;
 mod reconnecting;

@@ -2,45 +2,14 @@
 
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
 use gadugi_router::client::{Error, NewEvent, State, Subscription, Token};
 use nix::sys::signal::Signal;
-use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::tungstenite::Message as Frame;
+use serde_json::json;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::{WebSocketStream, accept_async};
 
+use super::peer::{greeted, hear, hello, listener, say};
 use super::router::Router;
 use super::{client, soon, topic, until};
-
-type Peer = WebSocketStream<TcpStream>;
-
-async fn say(peer: &mut Peer, message: Value) {
-    peer.send(Frame::text(message.to_string())).await.unwrap();
-}
-
-async fn hear(peer: &mut Peer) -> Value {
-    serde_json::from_str(soon(peer.next()).await.unwrap().unwrap().to_text().unwrap()).unwrap()
-}
-
-/// Somebody who has been connected to, and has heard hello.
-async fn greeted(listener: &TcpListener) -> (Peer, Value) {
-    let mut peer = accept_async(soon(listener.accept()).await.unwrap().0).await.unwrap();
-    say(&mut peer, json!({"type": "welcome", "client_id": "c", "server_time": "x"})).await;
-    let hello = hear(&mut peer).await;
-    (peer, hello)
-}
-
-async fn listener() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("ws://{}", listener.local_addr().unwrap());
-    (listener, url)
-}
-
-fn hello() -> Value {
-    json!({"type": "hello", "protocol": 2, "server": "r/1", "features": ["request_id", "draining"]})
-}
 
 #[tokio::test]
 async fn what_is_published_while_the_router_winds_down_waits_for_the_next_one() {

@@ -112,7 +112,7 @@ impl Connection {
     }
 
     /// Nothing goes out any more. The router may have said why, behind messages that are still to be read.
-    fn broke(&mut self, error: tungstenite::Error) {
+    pub(super) fn broke(&mut self, error: tungstenite::Error) {
         let error = Error::of_socket(error, &self.address);
         self.broken.get_or_insert((error, Instant::now() + LAST_WORDS));
     }
