@@ -5,7 +5,6 @@
 mod credit;
 mod examples;
 mod faults;
-mod part1;
 mod peer;
 mod proxy;
 mod publishing;

@@ -3,6 +3,7 @@
 What is said to it over the wire does not belong here (see client.py and raw.py).
 """
 import os
+import random
 import re
 import signal
 import socket
@@ -160,10 +161,10 @@ def can_connect(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens at, and that no system takes for an outgoing connection while the router is away."""
+    while can_connect(port := random.SystemRandom().randrange(20_000, 32_000)):
+        pass
+    return port
 
 
 def written(value) -> str:

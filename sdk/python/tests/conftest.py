@@ -1,4 +1,7 @@
-"""The router under test, and how async tests run, are those of tests/python; what is here belongs to clients."""
+"""What tests share. The router under test, and how async tests run, are those of tests/python.
+
+Proxy and stand-ins are those of tests/conformance.
+"""
 
 from __future__ import annotations
 
@@ -8,41 +11,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tests" / "python"), str(ROOT / "sdk" / "python" / "src")]
+FOLDERS = ("sdk/python/src", "tests/python", "tests/conformance")
+sys.path[:0] = [str(ROOT / folder) for folder in FOLDERS]
 
 from coroutines import pytest_configure, pytest_pyfunc_call  # noqa: E402, F401
-from part1 import Part1Router  # noqa: E402
-from proxy import Proxy  # noqa: E402
-from routers import Router  # noqa: E402
+from fixtures import proxy, router, start  # noqa: E402, F401
+
+from gadugi_router.credit import Credit  # noqa: E402
+from gadugi_router.session import Session  # noqa: E402
 
 
 @pytest.fixture
-def start(tmp_path):
-    """Starts routers: start(max_clients=3), start(port=port)."""
-    routers: list[Router] = []
+def without_credit(monkeypatch):
+    """Clients that get along as with a router that has no flow control."""
+    room = Credit.room
 
-    def start_one(**settings) -> Router:
-        routers.append(Router(tmp_path / f"router-{len(routers)}", **settings))
-        return routers[-1]
+    def nothing(self, again):
+        room(self, again)
+        return {}
 
-    yield start_one
-    for router in routers:
-        router.stop()
-
-
-@pytest.fixture
-def router(start):
-    """A router with the built-in settings."""
-    return start()
-
-
-@pytest.fixture
-def part1():
-    """Makes routers of the first protocol: async with part1() as old."""
-    return Part1Router
-
-
-@pytest.fixture
-def proxy():
-    """Makes proxies that can stall: async with proxy(router.port) as between."""
-    return Proxy
+    monkeypatch.setattr(Credit, "room", nothing)
+    monkeypatch.setattr(Session, "has", lambda self, feature: feature != "credit" and feature in self.features)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+from client import until
+
 from gadugi_router import EventRouterClient
 
+__all__ = ["PACKAGE", "collect", "payloads", "python", "quick", "until"]
+
 PACKAGE = Path(__file__).resolve().parents[1]
-PATIENCE = 30.0
 
 
 def python(*arguments, **options) -> subprocess.CompletedProcess[str]:
@@ -19,15 +21,6 @@ def python(*arguments, **options) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE / "src")}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False, **options)
-
-
-async def until(condition, what: str, patience: float = PATIENCE):
-    """Waits for a condition and returns its first true value."""
-    deadline = asyncio.get_running_loop().time() + patience
-    while not (value := condition()):
-        assert asyncio.get_running_loop().time() < deadline, f"not within {patience:.0f} s: {what}"
-        await asyncio.sleep(0.01)
-    return value
 
 
 def quick(url: str, **arguments) -> EventRouterClient:

@@ -104,10 +104,10 @@ async def test_a_slow_handler_does_not_hold_up_another_nor_answers_nor_heartbeat
         await until(lambda: len(slow) == 10, "the slow one's")
 
 
-async def test_a_client_that_does_not_read_on_purpose_is_not_taken_for_dead(start):
+async def test_a_client_that_does_not_read_on_purpose_is_not_taken_for_dead(start, without_credit):
     """Neither by its own heartbeat, whose answers are behind what it does not read, nor by the router."""
     router = await asyncio.to_thread(start, limits__ping_interval="300ms", limits__ping_timeout="300ms", **ROOMY)
-    slow = EventRouterClient(router.url, prefetch=2, heartbeat_interval=0.1, heartbeat_timeout=0.2)
+    slow = EventRouterClient(router.url, prefetch=2, heartbeat_interval=0.1, heartbeat_timeout=0.2, receive_buffer=4096)
     go_on, taken = asyncio.Event(), []
 
     @slow.on("jam")
@@ -158,26 +158,15 @@ async def jam(router, client, handled, count, read):
     return len(handled) - 1 - before
 
 
-async def test_with_a_small_window_an_urgent_event_overtakes_all_but_what_the_kernels_hold(start):
+async def test_with_a_small_window_an_urgent_event_overtakes_all_but_what_the_kernels_hold(start, without_credit):
     """That is some hundred small events."""
     router = await asyncio.to_thread(start, **ROOMY)
     handled: list[int] = []
-    client = EventRouterClient(router.url, prefetch=32)
+    client = EventRouterClient(router.url, prefetch=32, receive_buffer=16 * 1024)
     overtaken_by = await jam(router, client, handled, 5_000, client.settings.prefetch)
     print("handled before SYSTEM:", overtaken_by)
     assert overtaken_by < 600
     assert client.stats["waiting_for_handlers"] < 600
-    await client.disconnect()
-
-
-@pytest.mark.patience(240)
-async def test_an_urgent_event_waits_for_a_handful_at_most(start):
-    """A handler of 10 ms, and 50,000 LOWEST events that wait: here, so none of them where it cannot be overtaken."""
-    router = await asyncio.to_thread(start, **ROOMY)
-    handled: list[int] = []
-    client = EventRouterClient(router.url)
-    assert await jam(router, client, handled, 50_000, 50_000) <= 5
-    assert client.stats["waiting_for_handlers"] > 45_000
     await client.disconnect()
 
 
@@ -196,7 +185,7 @@ async def test_sync_handlers_that_take_their_time_are_called_in_priority_order_t
         assert order.index(10) < 150
 
 
-async def test_when_answers_are_awaited_reading_goes_on_within_a_bound_and_the_rest_is_reported(start):
+async def test_when_answers_are_awaited_reading_goes_on_within_a_bound_and_the_rest_is_reported(start, without_credit):
     """A handler that publishes, far behind: the answers are behind events that have no room here."""
     router = await asyncio.to_thread(start, **ROOMY)
     client = EventRouterClient(router.url, prefetch=4, max_local_events=50)
@@ -226,57 +215,7 @@ async def test_when_answers_are_awaited_reading_goes_on_within_a_bound_and_the_r
     await client.disconnect()
 
 
-async def test_gap_notices_of_the_router_are_told_with_the_users_id(start):
-    router = await asyncio.to_thread(start, limits__outbox_events=10)
-    slow = EventRouterClient(router.url, prefetch=1, receive_buffer=2048)
-    gaps, handled, go_on = [], [], asyncio.Event()
-    slow.on_gap(gaps.append)
-
-    async def handle(event):
-        await go_on.wait()
-        handled.append(event)
-
-    await slow.connect()
-    name = await slow.subscribe(["t"], callback=handle)
-    async with EventRouterClient(router.url, max_in_flight=1) as publisher:
-        results = [
-            await publisher.publish("t", "x" * 2000, 1 + number % 2, receipt="dispatched") for number in range(400)
-        ]
-    assert any(result.refused for result in results)
-    go_on.set()
-
-    def accounted():
-        return len(handled) + sum(sum(gap.evicted.values()) for gap in gaps) == 400
-
-    await until(accounted, "received and reported make all")
-    assert all(gap.subscription_id == name and not gap.local for gap in gaps)
-    await slow.disconnect()
-
-
-async def test_members_of_a_group_leave_to_others_what_they_have_not_begun(start):
-    router = await asyncio.to_thread(start, **ROOMY)
-    first, second = EventRouterClient(router.url), EventRouterClient(router.url)
-    never = asyncio.Event()
-    await first.connect()
-    await first.subscribe(["work"], group="g", callback=lambda event: never.wait())
-    async with EventRouterClient(router.url) as publisher:
-        for number in range(3000):
-            publisher.publish_nowait("work", {"n": number, "text": "x" * 500}, ttl=600)
-        await publisher.flush()
-        await until(lambda: first.stats["waiting_for_handlers"] >= 16, "what it reads ahead")
-        await asyncio.sleep(0.3)
-        assert first.stats["waiting_for_handlers"] < 200
-        await second.connect()
-        done = []
-        await second.subscribe(["work"], group="g", callback=done.append)
-        for number in range(100):
-            await publisher.publish("work", {"n": number})
-        await until(lambda: len(done) == 100, "all of it goes to the one that is free")
-    await second.disconnect()
-    await first.disconnect(timeout=0.1)
-
-
-async def test_the_bound_in_bytes_stops_reading_too(start):
+async def test_the_bound_in_bytes_stops_reading_too(start, without_credit):
     router = await asyncio.to_thread(start, **ROOMY)
     client = EventRouterClient(router.url, max_local_bytes=50_000)
     handled, go_on = [], asyncio.Event()

@@ -130,3 +130,36 @@ async def test_it_can_connect_again_after_disconnect_and_handlers_are_still_ther
         await until(lambda n=round_number: len(came) == n, "the event")
         await client.disconnect()
     assert (await client.publish("t")).reason == "closed"
+
+
+async def test_a_handler_that_is_registered_by_on_and_by_subscribe_gets_an_event_once(router):
+    """With the old client, `on` alone did not subscribe, so programs did both."""
+    async with EventRouterClient(router.url) as client:
+        came: list[int] = []
+
+        @client.on("test.*")
+        async def handle(event):
+            came.append(event.payload)
+
+        await client.subscribe(topics=["test.*"], callback=handle)
+        await client.subscribe(topics=["test.*"])
+        for number in range(10):
+            await client.publish("test.message", number)
+        await client.ping()
+        await until(lambda: len(came) >= 10, "all of them")
+        await client.ping()
+        assert came == list(range(10))
+
+
+async def test_attributes_that_programs_looked_at(router):
+    client = EventRouterClient(url=router.url)
+    assert client.url == router.url and client.connected_at is None and client.reconnect_attempts == 0
+    await client.connect()
+    came: list[Event] = []
+    await client.subscribe(callback=came.append)
+    await client.publish("t", {"a": 1})
+    await until(lambda: came, "the event")
+    assert client.events_published == client.events_received == 1
+    assert client.messages_sent >= 2 and client.messages_received >= 3
+    assert came[0].priority.name == "NORMAL" and came[0].type.value == "custom" and came[0].source == client.client_id
+    await client.disconnect()

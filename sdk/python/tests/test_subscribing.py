@@ -73,26 +73,6 @@ async def test_unsubscribing_before_the_router_has_answered(router):
         assert (await client.get_health())["active_subscriptions"] == 0
 
 
-async def test_a_group_shares_the_work(router):
-    async with EventRouterClient(router.url) as one, EventRouterClient(router.url) as two:
-        shares = [collect(client, "work.*", group="workers") for client in (one, two)]
-        await one.ping()
-        await two.ping()
-        for number in range(100):
-            await one.publish("work.x", number)
-        await until(lambda: sum(map(len, shares)) == 100, "all of it")
-        assert sorted(payloads(shares[0]) + payloads(shares[1])) == list(range(100)) and all(shares)
-
-
-async def test_targets(router):
-    async with EventRouterClient(router.url) as client:
-        came = collect(client, "t", targets=["me"])
-        for target in ("you", None, "me"):
-            await client.publish("t", target, target=target)
-        await until(lambda: came, "the event")
-        assert payloads(came) == ["me"]
-
-
 async def test_a_refused_subscription_raises_and_is_forgotten(router):
     async with EventRouterClient(router.url) as client:
         with pytest.raises(InvalidSubscription) as refusal:

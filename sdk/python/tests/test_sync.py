@@ -6,7 +6,7 @@ import time
 import pytest
 from routers import free_port
 
-from gadugi_router import ConnectionFailed, Event, InvalidEvent, SyncEventRouterClient
+from gadugi_router import ConnectionFailed, Event, InvalidEvent, RequestFailed, SyncEventRouterClient
 
 
 def wait_for(condition):
@@ -42,6 +42,28 @@ def test_publish_subscribe_request_health(router):
         assert [bool(result) for result in client.publish_batch([Event(topic="t"), Event(topic="u")])] == [True, True]
         with pytest.raises(InvalidEvent):
             client.publish("")
+
+
+def test_what_else_the_real_client_has(router):
+    client = SyncEventRouterClient(router.url)
+    states, problems = [], []
+    client.on_state_change(lambda change: states.append(change.new.value))
+    client.on_error(problems.append)
+    client.on_gap(lambda gap: None)
+    client.connect()
+    assert client.wait_until_connected() and client.state.value == "connected" and client.last_error is None
+    assert client.supports("groups") and client.ping() and client.subscriptions == {}
+
+    @client.respond("double")
+    def double(event):
+        return event.payload * 2
+
+    assert client.request("double", 21).payload == 42
+    with pytest.raises(RequestFailed):
+        client.request("double", {})
+    assert client.publish_event(Event(topic="t", id="mine")) == "mine" and client.stats["events_published"] > 2
+    wait_for(lambda: len(problems) == 1 and "connected" in states)
+    client.disconnect()
 
 
 def test_iterating_ends_when_nothing_comes(router):

@@ -48,14 +48,15 @@ class EventRouterClient(Publishing, Subscribing):
         overflow: When the buffer is full, "evict": the oldest of the lowest priority goes, and whoever published it
             is told; "wait": `publish` waits for room.
         max_in_flight: How many events may be sent and not answered yet.
-        prefetch: How many events may wait here for handlers before no more is read. None: `max_local_events`, so that
-            urgent events overtake all others here; 32 as soon as a group is subscribed to, whose other members can
-            have what was not read.
-        max_local_events: How many events may wait here at all. Beyond that they are shed and reported, which happens
-            only while answers are awaited; else reading stops.
+        prefetch: How many events may be here, waiting or being handled, before the router sends no more. None:
+            `max_local_events`, so that no round trip is waited for; 32 as soon as a group is subscribed to, whose other
+            members can have what was not sent.
+        max_local_events: How many events may be here at all. Beyond that they are shed and reported, which happens only
+            while a reply is awaited, or with a router without flow control any answer.
         max_local_bytes: How large they may be together, as messages.
         handler_concurrency: How many calls of one handler may run at a time. 1: one after the other, in order.
-        receive_buffer: The socket's receive buffer in bytes; what is in it cannot be overtaken. 0: the system's.
+        receive_buffer: The socket's receive buffer in bytes; 0: the system's. A small one is for routers without flow
+            control, where what is in it cannot be overtaken by more urgent events.
         max_message_size: Larger events are not sent, larger messages end the connection.
         dedupe: For how many events back a subscription recognises one that was published twice. 0: not at all.
     """
@@ -86,7 +87,7 @@ class EventRouterClient(Publishing, Subscribing):
         max_local_events: int = 65_536,
         max_local_bytes: int = 64 * 1024 * 1024,
         handler_concurrency: int = 1,
-        receive_buffer: int = 16 * 1024,
+        receive_buffer: int = 0,
         max_message_size: int = 10_000_000,
         dedupe: int = 1024,
     ) -> None:
@@ -128,6 +129,11 @@ class EventRouterClient(Publishing, Subscribing):
         return self.is_connected
 
     @property
+    def url(self) -> str:
+        """Where the router is."""
+        return self.settings.url
+
+    @property
     def state(self) -> ConnectionState:
         """Where the connection stands."""
         return self._engine.link.state
@@ -154,12 +160,32 @@ class EventRouterClient(Publishing, Subscribing):
         return self._engine.link.attempts
 
     @property
+    def events_published(self) -> int:
+        """How many events the router has accepted."""
+        return self._engine.publisher.accepted
+
+    @property
+    def events_received(self) -> int:
+        """How many events have come."""
+        return self._engine.received
+
+    @property
+    def messages_sent(self) -> int:
+        """How many messages were sent; several events go in one when there are many. Greetings do not count."""
+        return self._engine.link.messages_sent
+
+    @property
+    def messages_received(self) -> int:
+        """How many messages have come, events and answers. Greetings do not count."""
+        return self._engine.link.messages_received
+
+    @property
     def stats(self) -> dict[str, int]:
         """Counts: events published (accepted), received, repeated; waiting and in flight, on both ways."""
         engine = self._engine
         return {
-            "events_published": engine.publisher.accepted,
-            "events_received": engine.received,
+            "events_published": self.events_published,
+            "events_received": self.events_received,
             "duplicates": engine.deliveries.duplicates,
             "waiting_to_publish": engine.publisher.waiting,
             "in_flight": engine.publisher.in_flight,

@@ -47,6 +47,18 @@ class Link:
         self.state = ConnectionState.DISCONNECTED
         self.session: Session | None = None
         self.last_error: BaseException | None = None
+        # In sessions that have ended.
+        self._sent = self._received = 0
+
+    @property
+    def messages_sent(self) -> int:
+        """In all sessions, without what they began with."""
+        return self._sent + (self.session.sent if self.session else 0)
+
+    @property
+    def messages_received(self) -> int:
+        """In all sessions, without what they began with."""
+        return self._received + (self.session.received if self.session else 0)
 
     @property
     def attempts(self) -> int:
@@ -118,7 +130,7 @@ class Link:
         except GadugiError as error:
             return error
         except Exception as error:
-            # The user's own token function, say. It may be right the next time.
+            # It may be right the next time.
             log.exception("the attempt to connect failed in an unforeseen way")
             return error
         self.session = session
@@ -137,6 +149,8 @@ class Link:
             return await serving
         finally:
             self.session = None
+            self._sent += session.sent
+            self._received += session.received
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
             ended = None if serving.cancelled() else serving.result()

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from typing import Any, Callable
 
 from .callbacks import Callbacks
+from .credit import Credit
 from .events import Event
 from .results import Gap
 from .settings import Settings
@@ -31,13 +32,17 @@ class Deliveries:
     between, in the buffers of the kernels, is in the order in which it was sent. So a client reads ahead as far as its
     bounds allow, unless it shares work with others (`group`): what it has read ahead, nobody else can have.
 
-    When it is full, nothing more is read. Only while an answer is awaited reading goes on, since the answer is behind
-    those events; beyond the bounds the least urgent are then shed, and reported.
+    A router with flow control is told how much that is (`credit`), and everything it sends is read. With another one,
+    nothing more is read when the client is full. Only while an answer is awaited reading goes on, since the answer is
+    behind those events; beyond the bounds the least urgent are then shed, and reported.
     """
 
-    def __init__(self, settings: Settings, callbacks: Callbacks, report_gap: Callable[[Gap], None]) -> None:
+    def __init__(
+        self, settings: Settings, callbacks: Callbacks, credit: Credit, report_gap: Callable[[Gap], None]
+    ) -> None:
         self._settings = settings
         self._callbacks = callbacks
+        self._credit = credit
         self._report_gap = report_gap
         self._count = self._bytes = 0
         self._busy: set[Subscription] = set()
@@ -46,13 +51,18 @@ class Deliveries:
         self.duplicates = 0
         # Handlers get nothing more; replies still find their requests.
         self.is_closing = False
-        self.share_work(False)
+        self.resize(False, 0)
 
-    def share_work(self, shares: bool) -> None:
-        """Whether other clients could do what waits here."""
+    def resize(self, shares: bool, at_work: int) -> bool:
+        """`shares`: whether other clients could do what waits here. `at_work`: how many handlers may run at a time.
+
+        Returns whether the router's credit fits into that.
+        """
         ahead = READ_AHEAD_OF_A_GROUP if shares else self._settings.max_local_events
         self._window = ahead if self._settings.prefetch is None else self._settings.prefetch
         self._resume_at = self._window - min((self._window + 1) // 2, RESUME_AFTER)
+        # Credit counts those that run too; none of them should wait for work.
+        return self._credit.resize(max(self._window, min(at_work + 1, self._settings.max_local_events)))
 
     @property
     def waiting(self) -> int:
@@ -78,8 +88,10 @@ class Deliveries:
         """An event has come, in a message of that size."""
         if not subscription.is_new(event.id):
             self.duplicates += 1
+            self._credit.done(size)
         elif subscription.at_once is not None:
             subscription.at_once(event)
+            self._credit.done(size)
         elif not self.is_closing and (subscription.is_stream or subscription.handler is not None):
             no_room = self._count >= self._settings.max_local_events or self._bytes >= self._settings.max_local_bytes
             subscription.waiting.add(int(event.priority), (event, size))
@@ -93,15 +105,15 @@ class Deliveries:
             elif subscription.running < subscription.concurrency and subscription.waiting:
                 subscription.running += 1
                 self._callbacks.spawn(self._run(subscription, subscription.handler))
+        else:
+            self._credit.done(size)
 
     def take(self, subscription: Subscription) -> Event | None:
-        """The most urgent event that waits for a subscription."""
-        waiting = subscription.waiting.pop()
-        if not subscription.waiting:
-            self._busy.discard(subscription)
+        """The most urgent event that waits for a subscription, for somebody who does not say when it is done."""
+        waiting = self._pop(subscription)
         if waiting is None:
             return None
-        self._taken(waiting[1])
+        self._credit.done(waiting[1])
         return waiting[0]
 
     def forget(self, subscription: Subscription) -> None:
@@ -109,12 +121,23 @@ class Deliveries:
         while self.take(subscription) is not None:
             pass
 
+    def _pop(self, subscription: Subscription) -> tuple[Event, int] | None:
+        waiting = subscription.waiting.pop()
+        if not subscription.waiting:
+            self._busy.discard(subscription)
+        if waiting is not None:
+            self._taken(waiting[1])
+        return waiting
+
     async def _run(self, subscription: Subscription, handler: Any) -> None:
-        handle, clock = self._callbacks.handle, time.monotonic
+        handle, clock, done = self._callbacks.handle, time.monotonic, self._credit.done
         turn_ends, calls = clock() + TURN, 0
         try:
-            while not subscription.is_closed and (event := self.take(subscription)) is not None:
-                await handle(handler, event)
+            while not subscription.is_closed and (waiting := self._pop(subscription)) is not None:
+                try:
+                    await handle(handler, waiting[0])
+                finally:
+                    done(waiting[1])
                 calls += 1
                 if calls >= TURN_EVENTS or clock() > turn_ends:
                     await asyncio.sleep(0)
@@ -132,6 +155,7 @@ class Deliveries:
                 asyncio.get_running_loop().call_later(REPORT_AFTER, self.report_shed)
             self._shed[victim.id][int(event.priority)] += 1
             self._taken(size)
+            self._credit.done(size)
 
     def _taken(self, size: int) -> None:
         self._count -= 1

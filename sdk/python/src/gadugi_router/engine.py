@@ -12,6 +12,7 @@ from .buffer import Outgoing
 from .callbacks import Callbacks, Function
 from .codec import decode_event, to_bytes
 from .connection import Link
+from .credit import Credit
 from .deliveries import Deliveries
 from .errors import (
     InvalidEvent,
@@ -42,7 +43,8 @@ class Engine:
         self.on_publish_failed: list[Function] = []
         self.on_message: dict[str, list[Function]] = {}
         self.subscriptions = Subscriptions()
-        self.deliveries = Deliveries(settings, self.callbacks, self._gap)
+        self.credit = Credit(settings.max_local_bytes, self._grant)
+        self.deliveries = Deliveries(settings, self.callbacks, self.credit, self._gap)
         self.publisher = Publisher(settings, self._wake, self._publish_failed)
         self.link = Link(settings, self, self.publisher, self._restore, self._state_changed)
         self.received = 0
@@ -101,7 +103,7 @@ class Engine:
     def add_subscription(self, subscription: Subscription) -> Awaitable[Any] | None:
         """Subscribes for good. Returns the router's answer to wait for, None while there is no connection."""
         self.subscriptions.all[subscription.id] = subscription
-        self.deliveries.share_work(self.subscriptions.share_work())
+        self._resize()
         session = self.link.session
         if session is None:
             return None
@@ -142,7 +144,7 @@ class Engine:
         """Unsubscribes for good."""
         router_id, session = subscription.router_id, self.link.session
         self.subscriptions.remove(subscription)
-        self.deliveries.share_work(self.subscriptions.share_work())
+        self._resize()
         self.deliveries.forget(subscription)
         if router_id is None or session is None:
             return None
@@ -160,7 +162,7 @@ class Engine:
                 session.ask({"type": "unsubscribe", "subscription_id": reply.get("subscription_id")})
                 return
             for message, size in self.subscriptions.named(subscription, reply):
-                self.event_came(message, size)
+                self._deliver(message, size)
 
         return session.ask({"type": "subscribe", "subscription": subscription.spec}, named)
 
@@ -176,7 +178,9 @@ class Engine:
             await self._report_refusal(subscription, answer)
 
     async def _restore(self, session: Session) -> None:
-        self.subscriptions.new_session()
+        for _, size in self.subscriptions.new_session():
+            self.credit.done(size)
+        self.credit.begin(session.has("credit"))
         answers = []
         for subscription in self.subscriptions.all.values():
             try:
@@ -189,15 +193,20 @@ class Engine:
 
     def event_came(self, message: Mapping[str, Any], size: int) -> None:
         """An `event`, and the size of its message."""
+        self.credit.came(size)
+        self._deliver(message, size)
+
+    def _deliver(self, message: Mapping[str, Any], size: int) -> None:
         subscription = self.subscriptions.of(message)
         if subscription is None:
-            if any(each.router_id is None for each in self.subscriptions.all.values()):
-                self.subscriptions.keep_early(message, size)
+            if not self.subscriptions.keep_early(message, size):
+                self.credit.done(size)
             return
         self.received += 1
         try:
             event = decode_event(message["event"])
         except (ValueError, KeyError) as error:
+            self.credit.done(size)
             self.callbacks.report(HandlerError(error, f"an event that cannot be read: {message!r:.300}"))
         else:
             self.deliveries.add(subscription, event, size)
@@ -216,9 +225,11 @@ class Engine:
             self.callbacks.fire(functions, message)
 
     def may_read(self) -> Awaitable[Any] | None:
-        """None to go on reading."""
+        """None to go on reading. With flow control nothing comes that there is no room for."""
         session = self.link.session
-        if not self.deliveries.is_full() or session is None or session.awaits_answers or self.replies_awaited:
+        if self.credit.is_used or not self.deliveries.is_full():
+            return None
+        if session is None or session.awaits_answers or self.replies_awaited:
             return None
         return self.deliveries.nudged()
 
@@ -229,7 +240,22 @@ class Engine:
     def expect_reply(self, by: int) -> None:
         """A request begins to wait (1), or has ended (-1)."""
         self.replies_awaited += by
+        self.credit.expect_reply(by)
         self.nudge()
+
+    def room(self, again: bool) -> dict[str, int]:
+        """What `hello` grants."""
+        return self.credit.room(again)
+
+    def _grant(self, events: int, size: int) -> bool:
+        session = self.link.session
+        return session is not None and session.grant(events, size)
+
+    def _resize(self) -> None:
+        fits = self.deliveries.resize(self.subscriptions.share_work(), self.subscriptions.at_work())
+        if not fits and self.link.session is not None:
+            # Else the first member of a group would be sent what the others could do.
+            self.link.session.greet_again(lambda answer: self.credit.begin(True))
 
     def _wake(self) -> None:
         if self.link.session is not None:

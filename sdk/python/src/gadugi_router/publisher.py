@@ -39,7 +39,7 @@ class Publisher:
         # By request id, or by event id where the router knows no request ids.
         self._in_flight: dict[str, list[Outgoing]] = {}
         self._flying = 0
-        self._room: deque[asyncio.Future[None]] = deque()
+        self._line: deque[tuple[asyncio.Future[None], Outgoing]] = deque()
         self._idle: list[asyncio.Future[None]] = []
         self._numbers = 0
         self._hold = False
@@ -65,39 +65,29 @@ class Publisher:
         Raises:
             BufferFull: No room, and overflow="wait".
         """
-        if self._closed:
-            self._drop(entry, "closed")
-            return
-        if self._settings.overflow == "wait" and not self._buffer.has_room(entry):
+        if self._must_wait(entry):
             raise BufferFull(f"{len(self._buffer)} events wait already, the bound is {self._settings.buffer_size}")
-        self._buffer.add(entry)
-        while self._buffer.is_over() and (victim := self._buffer.evict()) is not None:
-            self._drop(victim, "buffer_full")
-        self._wake()
+        self._put(entry)
 
     async def add_when_room(self, entry: Outgoing) -> None:
         """As `add`; with overflow="wait" it waits for room, first come, first served."""
-        behind = bool(self._room)
-        while self._must_wait(entry, behind):
-            turn = asyncio.get_running_loop().create_future()
-            # Whoever was woken in vain keeps the first place.
-            self._room.append(turn) if behind or not self._room else self._room.appendleft(turn)
-            behind = False
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn in self._room:
-                    self._room.remove(turn)
-                else:
-                    self._next_turn()
-                raise
-        self.add(entry)
-        self._next_turn()
+        if not self._must_wait(entry):
+            self._put(entry)
+            return
+        place = asyncio.get_running_loop().create_future(), entry
+        self._line.append(place)
+        try:
+            await place[0]
+        except asyncio.CancelledError:
+            if place in self._line:
+                self._line.remove(place)
+                self._admit()
+            raise
 
     def withdraw(self, entry: Outgoing) -> bool:
         """Nobody wants it any more. False: it was sent already."""
         removed = self._buffer.remove(entry)
-        self._next_turn()
+        self._admit()
         return removed
 
     async def flushed(self) -> None:
@@ -192,20 +182,27 @@ class Publisher:
                 self._drop(entry, "closed")
             else:
                 self._fail(entry, error)
-        for _ in range(len(self._room)):
-            self._next_turn()
         self._progress()
 
     # Inside.
 
-    def _must_wait(self, entry: Outgoing, behind: bool) -> bool:
+    def _must_wait(self, entry: Outgoing) -> bool:
         if self._closed or self._settings.overflow != "wait":
             return False
-        return behind or not self._buffer.has_room(entry)
+        return bool(self._line) or not self._buffer.has_room(entry)
+
+    def _put(self, entry: Outgoing) -> None:
+        if self._closed:
+            self._drop(entry, "closed")
+            return
+        self._buffer.add(entry)
+        while self._buffer.is_over() and (victim := self._buffer.evict()) is not None:
+            self._drop(victim, "buffer_full")
+        self._wake()
 
     def _next_entry(self, has: Callable[[str], bool]) -> Outgoing | None:
         while (entry := self._buffer.pop()) is not None:
-            self._next_turn()
+            self._admit()
             if entry.remaining_ms() == 0:
                 self._drop(entry, "expired")
             elif entry.deadline is not None and not has("expiry"):
@@ -226,7 +223,7 @@ class Publisher:
                 break
             self._buffer.pop()
             entries.append(entry)
-        self._next_turn()
+        self._admit()
 
     def _fly(self, key: str, entries: list[Outgoing]) -> None:
         for entry in entries:
@@ -271,16 +268,16 @@ class Publisher:
             # It was told; nobody has to look at it a second time.
             entry.future.exception()
 
-    def _next_turn(self) -> None:
-        """There may be room: the one that has waited longest looks."""
-        while self._room:
-            turn = self._room.popleft()
+    def _admit(self) -> None:
+        """There may be room: it is for those in the line, in their order."""
+        while self._line and (self._closed or self._buffer.has_room(self._line[0][1])):
+            turn, entry = self._line.popleft()
             if not turn.done():
                 turn.set_result(None)
-                return
+                self._put(entry)
 
     def _progress(self) -> None:
-        self._next_turn()
+        self._admit()
         self._wake()
         if not len(self._buffer) and not self._flying:
             for idle in self._idle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import json
 from collections import deque
@@ -38,6 +39,9 @@ class Owner(Protocol):
     def nudge(self) -> None:
         """Whether it may read has to be looked at again: an answer is awaited now."""
 
+    def room(self, again: bool) -> dict[str, int]:
+        """What `hello` says that the router may send, if it has flow control. `again`: another one in this session."""
+
 
 class Session:
     """A connection that has been greeted."""
@@ -52,6 +56,7 @@ class Session:
         self._work = asyncio.Event()
         self._publishing = False
         self._is_paused = False
+        self._hello: dict[str, Any] = {}
         self.client_id = ""
         self.features: frozenset[str] = frozenset()
         self.speaks_hello = False
@@ -99,6 +104,25 @@ class Session:
         self._work.set()
         return answer
 
+    def grant(self, events: int, size: int) -> bool:
+        """Lets the router send so much more. False: the connection has ended."""
+        if self._socket.close_code is not None:
+            return False
+        self._posted.append(b'{"type":"credit","events":%d,"bytes":%d}' % (events, size))
+        self._work.set()
+        return True
+
+    def greet_again(self, then: Callable[[dict[str, Any]], None]) -> None:
+        """Says `hello` once more, with what there is room for now."""
+        with contextlib.suppress(NotConnected):
+            answer = self.ask({**self._hello, "credit": self._owner.room(True)}, then)
+            answer.add_done_callback(self._greeted_again)
+
+    def _greeted_again(self, answer: Answer) -> None:
+        if answer.exception() is not None:
+            # It does not know how much it may send. The next connection begins anew.
+            self._socket.transport.abort()
+
     def wake(self) -> None:
         """There is something to send."""
         self._work.set()
@@ -136,10 +160,10 @@ class Session:
         self.client_id = str(welcome.get("client_id", ""))
         self._owner.message_came(welcome)
         name = self._settings.name or f"gadugi-router-python/{__version__}"
-        hello = {"type": "hello", "protocol": 2, "client": name, "lean": True}
+        self._hello = {"type": "hello", "protocol": 2, "client": name, "lean": True}
         if token is not None:
-            hello["token"] = token
-        await self._socket.send(to_bytes(hello), text=True)
+            self._hello["token"] = token
+        await self._socket.send(to_bytes({**self._hello, "credit": self._owner.room(False)}), text=True)
         try:
             reply = await self._next(WELCOME_TIMEOUT)
         except asyncio.TimeoutError:
@@ -153,13 +177,13 @@ class Session:
         # Any other error is that of a router of the first protocol: it does not know `hello`.
 
     async def _next(self, patience: float) -> dict[str, Any]:
-        message = json.loads(await asyncio.wait_for(self._socket.recv(), patience))
+        message = json.loads(await asyncio.wait_for(self._socket.recv(decode=False), patience))
         return message if isinstance(message, dict) else {}
 
     async def _read(self) -> None:
         receive, take = self._socket.recv, self._take
         while True:
-            take(await receive())
+            take(await receive(decode=False))
             while (wait := self._owner.may_read()) is not None:
                 self._is_paused = True
                 try:
@@ -168,11 +192,12 @@ class Session:
                     self._is_paused = False
                     self._socket.heard = self._socket.loop.time()
 
-    def _take(self, text: Any) -> None:
-        message = json.loads(text)
+    def _take(self, data: bytes) -> None:
+        # Decoded here: credit counts the bytes.
+        message = json.loads(data.decode())
         self.received += 1
         if message["type"] == "event":
-            self._owner.event_came(message, len(text))
+            self._owner.event_came(message, len(data))
             return
         has_ids = self.has("request_id")
         if not self._publisher.answered(message, has_ids):
@@ -213,12 +238,21 @@ class Session:
 
 
 async def current_token(settings: Settings) -> str | None:
-    """The token of this attempt, asked for anew when it is a function."""
+    """The token of this attempt, asked for anew when it is a function.
+
+    Raises:
+        ConnectionFailed: The function gave none. It may the next time.
+    """
     token = settings.token
-    if callable(token):
+    if not callable(token):
+        return token
+    try:
         found = token()
-        return await found if inspect.isawaitable(found) else found
-    return token
+        return await asyncio.wait_for(found, settings.timeout) if inspect.isawaitable(found) else found
+    except asyncio.TimeoutError as error:
+        raise ConnectionFailed(f"the function for the token gave none within {settings.timeout:g} s") from error
+    except Exception as error:
+        raise ConnectionFailed(f"the function for the token raised {error!r}") from error
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -101,8 +101,8 @@ class Subscribing:
     ) -> Callable[[F], F]:
         """Decorates a handler: subscribes to the topics, before or after `connect`.
 
-        An event that fits several of the topics comes once. What the router has against the subscription goes to the
-        functions of `on_error`.
+        An event that fits several of the topics comes once, also to a handler that is registered several times. What
+        the router has against the subscription goes to the functions of `on_error`.
         """
         spec = specification(topics, types, priorities, sources, group, targets)
 
@@ -123,7 +123,8 @@ class Subscribing:
     ) -> EventStream:
         """Events to iterate over: `async with client.events("task.*") as events: async for event in events: …`.
 
-        It is subscribed at once. While nobody takes what comes, the client reads no more, after `prefetch` events.
+        It is subscribed at once. While nobody takes what comes, it waits: here up to `prefetch` events, then in the
+        router.
         """
         subscription = self._new(specification(topics, types, priorities, sources, group, targets), None, 1)
         subscription.is_stream = True
@@ -202,7 +203,12 @@ class Subscribing:
         if concurrency is not None and concurrency < 1:
             raise ValueError(f"concurrency must be 1 or more, not {concurrency!r}")
         return Subscription(
-            spec, function, concurrency=concurrency or settings.handler_concurrency, dedupe=settings.dedupe
+            spec,
+            function,
+            concurrency=concurrency or settings.handler_concurrency,
+            dedupe=settings.dedupe,
+            # Programs for the old client had to register a handler twice, by `on` and `subscribe`.
+            seen=None if "group" in spec else self._engine.subscriptions.seen_by(function),
         )
 
 

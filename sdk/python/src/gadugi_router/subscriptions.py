@@ -30,6 +30,7 @@ class Subscription:
         *,
         concurrency: int = 1,
         dedupe: int = 0,
+        seen: OrderedDict[str, None] | None = None,
         at_once: Callable[[Event], None] | None = None,
     ) -> None:
         self.id = str(uuid.uuid4())
@@ -45,18 +46,19 @@ class Subscription:
         self.is_closed = False
         # What the router calls it in this session.
         self.router_id: str | None = None
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        # Ids of the last events; subscriptions of one handler share them.
+        self.seen: OrderedDict[str, None] = OrderedDict() if seen is None else seen
         self._dedupe = dedupe
 
     def is_new(self, event_id: str) -> bool:
         """Whether this event was not here before: one whose answer was lost is published twice."""
         if self._dedupe < 1:
             return True
-        if event_id in self._seen:
+        if event_id in self.seen:
             return False
-        self._seen[event_id] = None
-        if len(self._seen) > self._dedupe:
-            self._seen.popitem(last=False)
+        self.seen[event_id] = None
+        if len(self.seen) > self._dedupe:
+            self.seen.popitem(last=False)
         return True
 
     def check_features(self, has: Callable[[str], bool]) -> None:
@@ -90,12 +92,24 @@ class Subscriptions:
         """Whether any of them is a member of a group."""
         return any("group" in subscription.spec for subscription in self.all.values())
 
-    def new_session(self) -> None:
-        """The router's names are void."""
+    def seen_by(self, handler: Callable[[Event], Any] | None) -> OrderedDict[str, None] | None:
+        """What a handler has seen that is registered already. Not of groups: each of them has the right to a call."""
+        for each in self.all.values():
+            if handler is not None and each.handler == handler and "group" not in each.spec:
+                return each.seen
+        return None
+
+    def at_work(self) -> int:
+        """How many calls of handlers may run at a time, all together."""
+        return sum(each.concurrency for each in self.all.values() if each.handler is not None)
+
+    def new_session(self) -> list[tuple[Mapping[str, Any], int]]:
+        """The router's names are void. Returns deliveries that came too early for it to have given one."""
         self._by_router_id.clear()
-        self._early.clear()
+        early, self._early = self._early, []
         for subscription in self.all.values():
             subscription.router_id = None
+        return early
 
     def named(self, subscription: Subscription, reply: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], int]]:
         """The router has named it. Returns deliveries that came before that."""
@@ -111,10 +125,13 @@ class Subscriptions:
         name = message.get("sub")
         return self._by_router_id.get(message.get("subscription_id") if name is None else name)
 
-    def keep_early(self, message: Mapping[str, Any], size: int) -> None:
-        """A delivery for a subscription that is not named yet."""
-        if len(self._early) < EARLY_EVENTS:
+    def keep_early(self, message: Mapping[str, Any], size: int) -> bool:
+        """A delivery for a subscription that is not named yet, if there is one. False: it is nobody's."""
+        expected = any(each.router_id is None for each in self.all.values())
+        if expected and len(self._early) < EARLY_EVENTS:
             self._early.append((message, size))
+            return True
+        return False
 
     def remove(self, subscription: Subscription) -> None:
         """Forgets it, and what waits for it."""

@@ -12,16 +12,18 @@ from typing import Any, Callable, TypeVar
 from .client import EventRouterClient
 from .errors import ConnectionFailed
 from .events import Event
-from .results import PublishResult
+from .results import ConnectionState, PublishResult
 from .streams import EventStream
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class SyncEventRouterClient:
     """A client for programs without asyncio. It runs the real one in a thread of its own.
 
-    Handlers are called in threads, so they may call this client's methods. Arguments as those of EventRouterClient.
+    The methods are those of EventRouterClient and wait. Handlers, and the functions for states, gaps and errors, are
+    ordinary functions that are called in threads, so they may call this client's methods. Arguments as there.
     """
 
     def __init__(self, url: str = "ws://localhost:9090", **arguments: Any) -> None:
@@ -52,14 +54,46 @@ class SyncEventRouterClient:
         self._loop.close()
         self._threads.shutdown(wait=False)
 
+    def wait_until_connected(self, timeout: float = 10.0) -> bool:
+        """As EventRouterClient.wait_until_connected."""
+        return self._call(self._client.wait_until_connected(timeout))
+
     @property
     def is_connected(self) -> bool:
         """Whether events come and go."""
         return self._client.is_connected
 
+    @property
+    def state(self) -> ConnectionState:
+        """Where the connection stands."""
+        return self._client.state
+
+    @property
+    def last_error(self) -> BaseException | None:
+        """Why the last connection ended, or did not come to be."""
+        return self._client.last_error
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """As EventRouterClient.stats."""
+        return self._client.stats
+
+    @property
+    def subscriptions(self) -> dict[str, dict[str, Any]]:
+        """As EventRouterClient.subscriptions."""
+        return self._client.subscriptions
+
+    def supports(self, feature: str) -> bool:
+        """As EventRouterClient.supports."""
+        return self._client.supports(feature)
+
     def publish(self, topic: str, payload: Any = None, **arguments: Any) -> PublishResult:
         """As EventRouterClient.publish."""
         return self._call(self._client.publish(topic, payload, **arguments))
+
+    def publish_event(self, event: Event, **arguments: Any) -> PublishResult:
+        """As EventRouterClient.publish_event."""
+        return self._call(self._client.publish_event(event, **arguments))
 
     def publish_batch(self, events: Sequence[Event], **arguments: Any) -> list[PublishResult]:
         """As EventRouterClient.publish_batch."""
@@ -94,6 +128,34 @@ class SyncEventRouterClient:
         """As EventRouterClient.request."""
         return self._call(self._client.request(topic, payload, timeout, **arguments))
 
+    def respond(self, *topics: str, **arguments: Any) -> Callable[[Callable[[Event], Any]], Callable[[Event], Any]]:
+        """As EventRouterClient.respond; the function is an ordinary one, called in a thread."""
+
+        def register(function: Callable[[Event], Any]) -> Callable[[Event], Any]:
+            self._call(self._do(lambda: self._client.respond(*topics, **arguments)(self._in_thread(function))))
+            return function
+
+        return register
+
+    def on_state_change(self, function: F) -> F:
+        """As EventRouterClient.on_state_change."""
+        self._client.on_state_change(self._in_thread(function))
+        return function
+
+    def on_gap(self, function: F) -> F:
+        """As EventRouterClient.on_gap."""
+        self._client.on_gap(self._in_thread(function))
+        return function
+
+    def on_error(self, function: F) -> F:
+        """As EventRouterClient.on_error."""
+        self._client.on_error(self._in_thread(function))
+        return function
+
+    def ping(self) -> bool:
+        """As EventRouterClient.ping."""
+        return self._call(self._client.ping())
+
     def get_health(self) -> dict[str, Any] | None:
         """As EventRouterClient.get_health."""
         return self._call(self._client.get_health())
@@ -118,9 +180,9 @@ class SyncEventRouterClient:
             if not self._loop.is_closed():
                 self._call(stream.aclose())
 
-    def _in_thread(self, function: Callable[[Event], Any]) -> Callable[[Event], Any]:
-        async def handler(event: Event) -> Any:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, function, event)
+    def _in_thread(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        async def handler(told: Any) -> Any:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, function, told)
 
         handler.__qualname__ = getattr(function, "__qualname__", "handler")
         return handler

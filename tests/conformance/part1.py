@@ -104,13 +104,17 @@ class Part1Router:
         await self._send(socket, {"type": "pong", "timestamp": time_now(), "echo": message.get("echo")})
 
     async def _get_health(self, socket, _, __):
-        await self._send(socket, {"type": "health", "health": {"status": "healthy", "errors": []}})
+        counts = {"events_processed": 0, "events_failed": 0, "events_in_queue": 0}
+        counts |= {"active_subscriptions": len(self.subscriptions), "connected_clients": 1}
+        health = {"status": "healthy", "uptime": 1.5, **counts, "last_event_at": None, "errors": []}
+        await self._send(socket, {"type": "health", "health": health})
 
     async def _subscribe(self, socket, _, message):
         spec = message["subscription"]
         if not isinstance(spec.get("topics", ["*"]), list) or spec.get("sources") == ["refuse me"]:
             await self._error(socket, "Failed to subscribe: no")
             return
+        spec = {"topics": ["*"], "priorities": [], **spec}
         name = str(uuid.uuid4())
         self.subscriptions[name] = (socket, spec)
         await self._send(socket, {"type": "subscribed", "subscription_id": name, "topics": spec["topics"]})
@@ -152,6 +156,9 @@ class ScriptedRouter(Part1Router):
     def __init__(self, token=None):
         super().__init__()
         self.token = token
+        # Refuses what is published, as a router at its end does; these were.
+        self.drains = False
+        self.refused: list[str] = []
 
     async def _hello(self, socket, _, message):
         if message.get("token") == self.token:
@@ -159,6 +166,15 @@ class ScriptedRouter(Part1Router):
         else:
             refusal = {"type": "error", "error": "the token is not valid", "code": "unauthorized"}
             await self._send(socket, {**refusal, "timestamp": time_now()})
+
+    async def _publish(self, socket, client_id, message):
+        if not self.drains:
+            await super()._publish(socket, client_id, message)
+            return
+        event_id = message["event"]["id"]
+        self.refused.append(event_id)
+        refusal = {"type": "published", "event_id": event_id, "status": "rejected", "reason": "draining"}
+        await self._send(socket, refusal)
 
     async def say(self, message):
         """To the client that connected last."""

@@ -13,15 +13,15 @@ class Proxy:
 
     def __init__(self, port: int):
         self.target = port
-        self._flows = asyncio.Event()
-        self._flows.set()
+        # What the client says, and what the router says.
+        self._requests, self._answers = asyncio.Event(), asyncio.Event()
         self._writers: list[asyncio.StreamWriter] = []
         self._tasks: set[asyncio.Task] = set()
         self.connections = 0
-        # What the router says while this is true gets lost, but not what the client says.
-        self.swallow_answers = False
 
     async def __aenter__(self):
+        self._requests.set()
+        self._answers.set()
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         self.url = f"ws://127.0.0.1:{self.port}"
@@ -34,14 +34,20 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def stall(self):
-        self._flows.clear()
+    def stall(self, requests: bool = True, answers: bool = True):
+        """What is on its way in these directions never arrives."""
+        if requests:
+            self._requests.clear()
+        if answers:
+            self._answers.clear()
 
     def heal(self):
-        """The old connections stay broken."""
+        """The old connections stay broken, and what they held is lost."""
         self.cut()
-        self._flows.set()
-        self.swallow_answers = False
+        for task in list(self._tasks):
+            task.cancel()
+        self._requests.set()
+        self._answers.set()
 
     def cut(self):
         """Resets all connections."""
@@ -57,20 +63,19 @@ class Proxy:
             writer.transport.abort()
             return
         self._writers += [writer, out_writer]
-        for source, sink, from_router in ((reader, out_writer, False), (out_reader, writer, True)):
-            task = asyncio.ensure_future(self._pump(source, sink, from_router))
+        for source, sink, flows in ((reader, out_writer, self._requests), (out_reader, writer, self._answers)):
+            task = asyncio.ensure_future(self._pump(source, sink, flows))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pump(self, source, sink, from_router):
+    async def _pump(self, source, sink, flows):
         try:
             while data := await source.read(65536):
-                await self._flows.wait()
-                if not (from_router and self.swallow_answers):
-                    sink.write(data)
-                    await sink.drain()
+                await flows.wait()
+                sink.write(data)
+                await sink.drain()
         except OSError:
             pass
         finally:
-            if self._flows.is_set():
+            if flows.is_set():
                 sink.transport.abort()
