@@ -1,0 +1,111 @@
+"""The package in a Debian with a real systemd: install, use, upgrade, remove, purge."""
+import json
+
+from client import until
+from machine import CONFIG, CONTROL, UNIT
+
+
+def test_installed_it_runs_and_is_enabled_and_the_first_three_lines_work(machine):
+    machine.install()
+    assert machine.output(f"systemctl is-enabled {UNIT}") == "enabled"
+    assert machine.output(f"systemctl is-active {UNIT}") == "active"
+    machine.run("systemctl start gadugi-router")
+    assert "listening on ws://127.0.0.1:9090" in machine.output("journalctl -u gadugi-router --no-pager")
+    assert machine.output(f"{CONTROL} status").startswith("Event Router Status: RUNNING")
+    assert machine.output(f"ps -o user= -p {machine.property('MainPID')}") in ("gadugi-router", "gadugi-+")
+
+
+def test_anybody_may_publish_and_subscribe_and_nobody_but_root_kicks(machine):
+    machine.install()
+    anybody = "setpriv --reuid=nobody --regid=nogroup --clear-groups"
+    machine.run(f"{anybody} {CONTROL} subscribe t --count 1 --json >/tmp/seen 2>/dev/null &")
+    machine.run(f"for i in $(seq 100); do {CONTROL} subscriptions --json | grep -q subscription && break; sleep 0.1; done")
+    machine.run(f"{anybody} {CONTROL} publish t hello")
+    client = machine.run(f"for i in $(seq 100); do test -s /tmp/seen && break; sleep 0.1; done; cat /tmp/seen").stdout
+    assert json.loads(client)["payload"] == "hello"
+    done = machine.run(f"{anybody} {CONTROL} kick 00000000-0000-0000-0000-000000000000", check=False)
+    assert done.returncode == 77, done
+
+
+def test_the_same_again_changes_nothing(machine):
+    machine.install()
+    pid = machine.property("MainPID")
+    machine.run("systemctl stop gadugi-router; systemctl disable -q gadugi-router")
+    machine.install()
+    assert machine.output(f"systemctl is-enabled {UNIT} || true") == "disabled"
+    assert machine.property("ActiveState") == "inactive" and pid != "0"
+
+
+async def test_an_upgrade_drains_and_loses_nothing(machine):
+    machine.install()
+    machine.run(f"{CONTROL} configure --config {CONFIG} --set drain.timeout=2s --set limits.outbox_events=20000 --reload")
+    before = machine.property("MainPID")
+    machine.run(f"setsid {CONTROL} monitor --json >/tmp/seen 2>/dev/null & echo $! >/run/monitor.pid")
+    await until(lambda: machine.status()["health"]["active_subscriptions"] == 1, "it watches")
+    machine.run("kill -STOP $(cat /run/monitor.pid)")
+    count = 8000
+    text = "x" * 500
+    machine.run(f"seq {count} | sed 's/.*/{{\"n\":&,\"text\":\"{text}\"}}/' | {CONTROL} publish t - --lines >/dev/null")
+    machine.install(2)
+    assert machine.property("MainPID") not in (before, "0") and machine.property("NRestarts") == "0"
+    assert "0.1.0-2" in machine.output("dpkg-query -W gadugi-router")
+    assert "events are left for 1 subscribers" in machine.journal(), "it was slow enough to matter"
+    machine.run("kill -CONT $(cat /run/monitor.pid)")
+
+    def numbers() -> list[int]:
+        lines = machine.output("grep -o '\"n\":[0-9]*' /tmp/seen || true").splitlines()
+        return [int(line.split(":")[1]) for line in lines]
+    await until(lambda: len(set(numbers())) == count, "everything that was accepted comes")
+    assert sorted(numbers()) == list(range(1, count + 1)), "and nothing twice"
+    machine.run("kill $(cat /run/monitor.pid)")
+    assert "timeout = \"2s\"" in machine.output(f"cat {CONFIG}"), "the edited file is kept"
+
+
+def test_removed_it_keeps_settings_and_purged_it_leaves_nothing(machine):
+    machine.run("dpkg --purge gadugi-router", check=False)
+    files = machine.files()
+    machine.install()
+    machine.run("echo 'port = 9191' >/etc/gadugi-router/two.toml; systemctl enable -q --now gadugi-router@two")
+    assert machine.property("ActiveState", "gadugi-router@two.service") == "active"
+    machine.run("dpkg --remove gadugi-router")
+    assert machine.output("pgrep -c gadugi-router || true") == "0"
+    assert machine.output(f"ls {CONFIG} /etc/gadugi-router/two.toml").count("\n") == 1
+    assert not machine.run("test -e /usr/bin/gadugi-router", check=False).returncode == 0
+    machine.run("dpkg --purge gadugi-router")
+    assert machine.files() - files == set()
+
+
+def test_purge_follows_no_link_out(machine):
+    machine.run("mkdir -p /srv/elsewhere && echo precious >/srv/elsewhere/file")
+    machine.install()
+    machine.run("systemctl stop gadugi-router; rm -rf /var/log/gadugi-router; ln -s /srv/elsewhere /var/log/gadugi-router;"
+                "ln -s /srv/elsewhere /var/lib/gadugi-router/link")
+    machine.run("dpkg --purge gadugi-router")
+    assert machine.output("cat /srv/elsewhere/file") == "precious"
+    assert machine.output("ls -d /var/log/gadugi-router /var/lib/gadugi-router 2>/dev/null || true") == ""
+
+
+def test_a_policy_that_forbids_starting_is_kept(machine):
+    machine.run("printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d")
+    machine.install()
+    assert machine.property("ActiveState") == "inactive"
+    assert machine.output(f"systemctl is-enabled {UNIT}") == "enabled"
+
+
+def test_without_systemd_it_installs_and_goes(machine):
+    """As while the image of a container is built: /run/systemd/system is not there."""
+    hidden = "unshare --mount sh -c 'mount --bind /srv /run/systemd && {}'"
+    for command in ("dpkg -i /run/1.deb", "dpkg -i /run/2.deb", "dpkg --remove gadugi-router", "dpkg --purge gadugi-router"):
+        machine.run(hidden.format(command))
+    assert machine.output("ls /usr/bin/gadugi-router* 2>/dev/null || true") == ""
+
+
+def test_manual_pages_and_completions_are_where_they_are_looked_for(machine):
+    machine.install()
+    listed = machine.output("dpkg -L gadugi-router").splitlines()
+    for name in ("man/man8/gadugi-router.8.gz", "man/man1/gadugi-routerctl.1.gz", "zsh/vendor-completions/_gadugi-routerctl",
+                 "bash-completion/completions/gadugi-routerctl", "fish/vendor_completions.d/gadugi-routerctl.fish",
+                 "doc/gadugi-router/copyright", "doc/gadugi-router/systemd/examples/socket-activated.conf"):
+        assert f"/usr/share/{name}" in listed
+    assert machine.output("dpkg --verify gadugi-router") == ""
+    assert "MIT" in machine.output("head -n 3 /usr/share/doc/gadugi-router/copyright")
