@@ -4,6 +4,8 @@
 #![cfg(all(feature = "daemon", feature = "ctl"))]
 #![allow(clippy::unwrap_used)]
 
+mod formats;
+mod markdown;
 mod page;
 mod sections;
 
@@ -22,6 +24,8 @@ fn pages() -> BTreeMap<String, String> {
     page::write(&router, "8", &sections::of_the_router(), &mut pages);
     let control = ctl::command().after_help(None::<&str>).disable_help_subcommand(true);
     page::write(&control, "1", &sections::of_the_control_program(), &mut pages);
+    pages.insert("gadugi-router.toml.5".to_owned(), page::tidy(&formats::settings()));
+    pages.insert("gadugi-router-protocol.7".to_owned(), page::tidy(&formats::protocol()));
     pages
 }
 
