@@ -15,6 +15,7 @@ use std::{env, fs};
 
 use clap::CommandFactory;
 use gadugi_router::ctl;
+use gadugi_router::protocol::{ErrorCode, EventType};
 use gadugi_router::service::args::Args;
 
 /// All pages by their files' names.
@@ -61,5 +62,23 @@ fn every_command_has_a_page_and_every_exit_code_is_told() {
     }
     for (code, meaning) in ctl::exit_codes() {
         assert!(page.contains(&format!("\\fB{code}\\fR\n{}", written(meaning))), "{code}");
+    }
+}
+
+#[test]
+fn the_page_of_the_protocol_has_every_code_and_type_and_no_other_code() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/protocol.md")).unwrap();
+    let list = text.split("\n\n").find(|paragraph| paragraph.starts_with("`invalid_json`")).unwrap();
+    let told: Vec<_> = list.split('`').skip(1).step_by(2).collect();
+    let known: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(told, known);
+    let page = &pages()["gadugi-router-protocol.7"];
+    assert!(known.iter().all(|code| page.contains(&format!("\\fB{code}\\fR"))));
+    // The list of types names each family once, and of the others the end.
+    for kind in EventType::ALL.iter().map(|kind| kind.as_str()) {
+        let end = kind.find('.').map_or(kind, |dot| &kind[dot..]);
+        let is_told =
+            [kind, end, &format!("\\&{end}")].iter().any(|text| page.contains(&format!("\\fB{text}\\fR")));
+        assert!(is_told, "{kind}");
     }
 }

@@ -12,8 +12,8 @@ from machine import Machine
 
 @pytest.fixture(scope="session")
 def packages() -> list[Path]:
-    """The deb, older first."""
-    return [next((Path(os.environ["GADUGI_PACKAGES"]) / release).glob("*.deb")) for release in ("1", "2")]
+    """Where those of each release are, the older first."""
+    return [Path(os.environ["GADUGI_PACKAGES"]) / release for release in ("1", "2")]
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +23,9 @@ def box(packages):
     os.environ["SYSTEMD_BOX_NET"] = "private"
     box = Box(Path(os.environ["GADUGI_BOX"]))
     try:
-        for release, package in enumerate(packages, 1):
-            box.copy(package, f"/run/{release}.deb")
+        for release, folder in enumerate(packages, 1):
+            for kind in ("deb", "rpm"):
+                box.copy(next(folder.glob(f"*.{kind}")), f"/run/{release}.{kind}")
         yield box
     finally:
         box.close()

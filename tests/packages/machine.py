@@ -8,7 +8,7 @@ UNIT = "gadugi-router.service"
 CONFIG = "/etc/gadugi-router/config.toml"
 CONTROL = "gadugi-routerctl"
 # Of the package, of the units, and of those who use them.
-OURS = ("/etc /usr /var /run /opt /srv -xdev -not -path '/run/*.deb' -not -path '/run/user/*' -not -path '/run/systemd/*' -not -path '/run/udev/*' "
+OURS = ("/etc /usr /var /run /opt /srv -xdev -not -path '/run/*.deb' -not -path '/run/*.rpm' -not -path '/run/user/*' -not -path '/run/systemd/*' -not -path '/run/udev/*' "
         "-not -path '/var/lib/dpkg/*' -not -path '/var/cache/*' -not -path '/var/log/*.log' -not -path '/run/log/*' -not -path '/var/lib/systemd/*' "
         "-not -name '*-' -not -path '/etc/.pwd.lock' -not -path '/var/log/apt/*' -not -path '/var/lib/apt/*'")
 
@@ -20,7 +20,8 @@ class Machine:
     def forget(self) -> None:
         """Purged, whatever a test has left."""
         self.box.run("systemctl", "stop", "gadugi-router.socket", check=False)
-        self.run("dpkg --purge gadugi-router; rm -rf /etc/systemd/system/gadugi-router*; rm -f /usr/sbin/policy-rc.d;"
+        self.run("dpkg --purge gadugi-router; rpm -e --nodeps gadugi-router; rm -rf /etc/gadugi-router /var/lib/gadugi-router;"
+                 "rm -rf /etc/systemd/system/gadugi-router*; rm -f /usr/sbin/policy-rc.d;"
                  "getent passwd gadugi-router && userdel gadugi-router; systemctl daemon-reload; systemctl reset-failed;"
                  "rm -rf /srv/elsewhere /tmp/seen", check=False)
 

@@ -12,7 +12,7 @@ def build(out: Path) -> str:
     """Builds release 1 of the programs that are tested; the sums of what came out."""
     command = [TESTS.parent / "packaging" / "build", "--binaries", program().parent, "--out", out]
     subprocess.run(command, check=True, timeout=600, stdout=subprocess.DEVNULL,
-                   env={**os.environ, "GADUGI_COMPRESSION": "zstd"})
+                   env={**os.environ, "GADUGI_COMPRESSION": "gzip"})
     return (out / "SHA256SUMS").read_text()
 
 
@@ -21,7 +21,7 @@ def test_two_builds_give_the_same_bytes(tmp_path):
 
 
 def test_the_bill_of_materials_is_whole(packages):
-    document = json.loads(next(packages[0].parent.glob("*.cdx.json")).read_text())
+    document = json.loads(next(packages[0].glob("*.cdx.json")).read_text())
     names = {component["name"] for component in document["components"]}
     assert document["bomFormat"] == "CycloneDX" and {"tokio", "serde_json", "landlock"} <= names
     assert not names & {"proptest", "divan", "clap_derive"}, "what tests and compilers need is not in the programs"

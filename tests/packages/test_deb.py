@@ -109,3 +109,9 @@ def test_manual_pages_and_completions_are_where_they_are_looked_for(machine):
         assert f"/usr/share/{name}" in listed
     assert machine.output("dpkg --verify gadugi-router") == ""
     assert "MIT" in machine.output("head -n 3 /usr/share/doc/gadugi-router/copyright")
+
+
+def test_lintian_has_nothing_against_it(machine):
+    done = machine.run("lintian --allow-root --fail-on error,warning --display-info --tag-display-limit 0 /run/1.deb", check=False)
+    told = [line for line in done.stdout.splitlines() if line[:2] in ("E:", "W:", "I:")]
+    assert done.returncode == 0 and told == [], "\n".join(told) + done.stderr

@@ -103,3 +103,24 @@ async def test_with_other_bounds_clients_of_this_machine_are_served(service):
     service.ctl("start")
     async with await connect(service) as client:
         await client.ping("near")
+
+
+async def test_where_systemd_can_a_reload_is_waited_for(service):
+    version = int(service.box.output("systemctl", "--version").split()[1])
+    service.configure("max_clients = 1\n")
+    service.example("notify-reload")
+    if version < 253:
+        done = service.box.run("systemd-analyze", "verify", "--man=no", UNIT, check=False)
+        assert "Failed to parse service type, ignoring: notify-reload" in done.stderr
+        service.ctl("start")
+        assert service.property("Type") == "notify", "an older systemd says so, and does as before but for ExecReload="
+        return
+    service.ctl("start")
+    async with await connect(service) as client:
+        service.configure("max_clients = 2\n")
+        service.ctl("reload")
+        assert service.says("changed: max_clients = 1 → 2"), "it is done when systemctl comes back"
+        await client.ping("still here")
+        service.configure("max_clients = 0\n")
+        service.ctl("reload", check=False)
+        assert service.property("ActiveState") == "active" and "reload" in service.property("StatusText")
