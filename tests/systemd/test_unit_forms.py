@@ -28,7 +28,8 @@ async def test_without_a_network_clients_are_served(activated):
         await publish_in_order(activated, [numbered("t", 5, number) for number in range(100)])
         assert [(await client.event())["payload"]["n"] for _ in range(100)] == list(range(100))
         router, machine = networks(activated)
-        assert router != machine, "its network is its own, with nothing in it"
+        # A later systemd may not make one inside of a box, and says so.
+        assert router != machine or activated.says("PrivateNetwork=yes is configured, but"), "its network is its own"
         assert "Connected Clients: 1" in activated.box.output(CONTROL, "status")
     refused = [record["MESSAGE"] for record in activated.own_records() if "could not" in record["MESSAGE"]]
     assert not refused
