@@ -3,7 +3,7 @@
 use super::guests::Office;
 use super::messages::{Answer, Code, Kicked, LONGEST_EVENT, Letters, Refused, Request, Requeued};
 use super::rows;
-use crate::router::{self, Close};
+use crate::router::{self, Close, Meant, Router};
 
 impl Office {
     /// Answers what needs nobody else.
@@ -27,13 +27,7 @@ impl Office {
                 Answer::DeadLetters(Letters { letters, next: page.next, event: None })
             }
             Request::DeadLetter { id } => self.dead_letter(&id),
-            Request::Purge { id } => {
-                let gone = self.hub.with(|router| router.purge(id.as_deref()));
-                match (&id, gone.len()) {
-                    (Some(id), 0) => Answer::Error(no_letter(id)),
-                    (_, letters) => Answer::Purged { letters: letters as u64 },
-                }
-            }
+            Request::Purge { id } => self.purge(id.as_deref()),
             Request::Requeue { id } => self.requeue(id.as_deref()),
             Request::Explain(question) => self.explain(&question),
             Request::Locate { id, from } => self.locate(&id, from),
@@ -77,7 +71,11 @@ impl Office {
 
     fn dead_letter(&self, id: &str) -> Answer {
         let now = self.hub.now();
-        let found = self.hub.with(|router| router.dead_letters_of(id));
+        let found = self.hub.with(|router| Ok(router.dead_letters_of(&meant(router, id)?)));
+        let found = match found {
+            Ok(found) => found,
+            Err(refused) => return Answer::Error(refused),
+        };
         let Some(first) = found.first() else { return Answer::Error(no_letter(id)) };
         let text = first.event.full();
         let is_short = text.len() <= LONGEST_EVENT;
@@ -86,15 +84,46 @@ impl Office {
         Answer::DeadLetters(Letters { letters, next: None, event })
     }
 
-    fn requeue(&self, id: Option<&str>) -> Answer {
-        let now = self.hub.now();
-        let router::Requeued { events, letters, refused } = self.hub.with(|router| router.requeue(id, now));
-        self.hub.leave_backlog();
-        match id {
-            Some(id) if letters + refused == 0 => Answer::Error(no_letter(id)),
-            _ => Answer::Requeued(Requeued { events, letters, refused }),
+    fn purge(&self, id: Option<&str>) -> Answer {
+        let gone = self.hub.with(|router| {
+            let id = id.map(|id| meant(router, id)).transpose()?;
+            Ok(router.purge(id.as_deref()))
+        });
+        match gone {
+            Ok(letters) => Answer::Purged { letters: letters.len() as u64 },
+            Err(refused) => Answer::Error(refused),
         }
     }
+
+    fn requeue(&self, id: Option<&str>) -> Answer {
+        let now = self.hub.now();
+        let done = self.hub.with(|router| {
+            let id = id.map(|id| meant(router, id)).transpose()?;
+            Ok(router.requeue(id.as_deref(), now))
+        });
+        self.hub.leave_backlog();
+        match done {
+            Ok(router::Requeued { events, letters, refused }) => {
+                Answer::Requeued(Requeued { events, letters, refused })
+            }
+            Err(refused) => Answer::Error(refused),
+        }
+    }
+}
+
+/// The id of the event whose dead letters are meant.
+fn meant(router: &Router, wanted: &str) -> Result<String, Refused> {
+    match router.dead_event(wanted) {
+        Meant::Event(id) => Ok(id),
+        Meant::Nothing => Err(no_letter(wanted)),
+        Meant::Several => Err(several_events(wanted)),
+    }
+}
+
+/// It is not clear which event is meant.
+pub(super) fn several_events(wanted: &str) -> Refused {
+    let text = format!("several events have an id that begins with {wanted:?}: write more of it");
+    Refused::new(Code::Ambiguous, text)
 }
 
 fn no_letter(id: &str) -> Refused {

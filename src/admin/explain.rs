@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::answer::several_events;
 use super::guests::Office;
 use super::messages::{
     Answer, Code, Explained, Explanation, Fate, Located, Outline, Question, Refused, Step,
 };
 use super::why;
 use crate::protocol::{Blank, Event, Priority, Request, decode};
-use crate::router::{self, Admission, Millis, Spot, Whom};
+use crate::router::{self, Admission, Meant, Millis, Obstacle, Spot, Whom};
 
 /// Characters of a source or target that are told. No subscription names a longer one, so that what is asked about the event
 /// after it was found is answered alike.
@@ -59,11 +60,18 @@ impl Office {
     /// Where an event is that came already.
     pub(super) fn locate(&self, id: &str, from: router::Place) -> Answer {
         let now = self.hub.now();
-        let (found, next, letters) = self.hub.with(|router| {
+        let (found, next, dead, letters) = self.hub.with(|router| {
             let (found, next) = router.locate(id, from);
-            let letters = if from == (0, 0) { router.dead_letters_of(id) } else { Vec::new() };
-            (found, next, letters)
+            let dead = if from == (0, 0) { router.dead_event(id) } else { Meant::Nothing };
+            let letters = if let Meant::Event(id) = &dead { router.dead_letters_of(id) } else { Vec::new() };
+            (found, next, dead, letters)
         });
+        let mut ids =
+            found.iter().map(|it| &it.event).chain(letters.iter().map(|it| &it.event)).map(|it| it.id());
+        let first = ids.next();
+        if dead == Meant::Several || ids.any(|id| first != Some(id)) {
+            return Answer::Error(several_events(id));
+        }
         let event = found.first().map(|it| &it.event).or(letters.first().map(|it| &it.event));
         let event = event.map(|event| outline(event));
         let gone = letters.iter().map(|letter| Fate {
@@ -166,7 +174,8 @@ fn explained(row: router::Explained, event: &Event, size: usize, has_source: boo
     if row.sheds {
         notes.push("its outbox is full: something that ranks lower would be shed for it".to_owned());
     }
-    if row.shed > 0 {
+    let is_for_it = !row.obstacles.iter().any(Obstacle::is_a_filter);
+    if row.shed > 0 && is_for_it {
         notes.push(format!(
             "its client has missed {} deliveries because it is slow; {} events ({} bytes) wait for it",
             row.shed, row.outbox_events, row.outbox_bytes
@@ -177,6 +186,7 @@ fn explained(row: router::Explained, event: &Event, size: usize, has_source: boo
         subscription: row.subscription.to_string(),
         client,
         remote,
+        more_topics: row.more_topics,
         topics: row.wanted.topics.iter().map(|pattern| pattern.as_str().to_owned()).collect(),
         steps,
         notes,

@@ -1,6 +1,7 @@
 //! Answers with figures: how the router is, and what a screen shows that looks again and again.
 
 use std::cmp::Reverse;
+use std::path::Path;
 use std::process;
 
 use super::guests::Office;
@@ -19,6 +20,7 @@ impl Office {
         let (now, wall) = (self.hub.now(), wall_clock());
         let doing = self.life.borrow().doing.as_str().to_owned();
         let seen = self.hub.with(|router| Seen::now(router, now, wall));
+        let file = self.config_file.as_deref();
         let reasons = router::Reason::ALL.iter().zip(&seen.dead);
         Status {
             pid: process::id(),
@@ -38,7 +40,10 @@ impl Office {
                 .collect(),
             dead_letters_kept: seen.dead_kept,
             recent_errors: (self.recent_errors)(),
-            config_file: self.config_file.clone(),
+            config_file: file.and_then(Path::to_str).map(str::to_owned),
+            config_file_shown: file
+                .filter(|file| file.to_str().is_none())
+                .map(|file| file.display().to_string()),
             log: Some(self.log.clone()),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener as StdListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub struct Office {
     /// The first of them as a client would write it.
     pub url: String,
     /// The file that the settings are from.
-    pub config_file: Option<String>,
+    pub config_file: Option<PathBuf>,
     /// The last warnings and errors of the log, the newest last.
     pub recent_errors: Box<dyn Fn() -> Vec<LoggedError> + Send + Sync>,
     /// Where the log goes: journald, stderr, or a file.

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::messages::{Reloaded, Setting};
+use super::messages::{RUNNING, Reloaded, Setting};
 
 /// Something to do, and where to say how it went.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Phase {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Starting => "starting",
-            Self::Running => "running",
+            Self::Running => RUNNING,
             Self::Draining => "draining",
             Self::Closing => "closing",
         }
@@ -62,8 +62,8 @@ impl Phase {
 pub struct Life {
     /// What it does.
     pub doing: Phase,
-    /// What was left when the drain's time was over, by priority, and where it is.
-    pub left: Option<([u64; 10], &'static str)>,
+    /// What was left when the drain's time was over, by priority, and what keeps it beyond the end.
+    pub left: Option<([u64; 10], Option<&'static str>)>,
     /// All is done; the process ends now.
     pub over: bool,
 }

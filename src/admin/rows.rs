@@ -35,6 +35,7 @@ pub(super) fn client(row: ClientRow, now: Millis) -> Client {
         subscriptions: row.subscriptions,
         waiting_events: row.outbox_events,
         waiting_bytes: row.outbox_bytes,
+        in_flight: row.outbox_events.saturating_sub(row.depth.iter().sum()),
         depth: row.depth,
         behind_seconds: (row.behind * 1_000.0).round() / 1_000.0,
         slowest_subscription: row.slowest.map(slowest),

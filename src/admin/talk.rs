@@ -103,8 +103,9 @@ impl Talk {
         loop {
             let now = life.borrow_and_update().clone();
             if now.over {
-                let (left, kept) = now.left.unwrap_or(([0; 10], ""));
-                return line::answer(to, &Answer::Ended(Ended { left, kept: kept.to_owned() })).await;
+                let (left, kept) = now.left.unwrap_or_default();
+                let kept = kept.map(str::to_owned);
+                return line::answer(to, &Answer::Ended(Ended { left, kept })).await;
             }
             let (queued, waiting) = self.office.hub.with(|router| {
                 (router.queue_depth().iter().sum::<usize>() as u64, router.waiting_deliveries())

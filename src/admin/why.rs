@@ -92,7 +92,10 @@ pub(super) fn not(
 ) -> Step {
     let wanted = &row.wanted;
     match obstacle {
-        Obstacle::Pattern(patterns) => pattern(patterns, event.topic()),
+        Obstacle::Pattern(patterns) => {
+            let more = (wanted.topics.len() + row.more_topics).saturating_sub(patterns.len());
+            pattern(patterns, more, event.topic())
+        }
         Obstacle::Priority(least) => {
             let text =
                 format!("priority {} is below {}, the least it wants", event.priority().get(), least.get());
@@ -168,10 +171,13 @@ fn outbox(reason: Reason, row: &Explained, size: usize) -> Step {
     step("outbox", reason.as_str(), text)
 }
 
-fn pattern(patterns: &[Pattern], topic: &str) -> Step {
+fn pattern(patterns: &[Pattern], more: usize, topic: &str) -> Step {
     let told: Vec<_> = patterns.iter().filter_map(|pattern| leaves(pattern, topic)).collect();
     let reason = told.first().map_or("none", |&(reason, _)| reason);
-    let told: Vec<_> = told.into_iter().map(|(_, text)| text).collect();
+    let mut told: Vec<_> = told.into_iter().map(|(_, text)| text).collect();
+    if more > 0 {
+        told.push(format!("and +{more} more that are further from it"));
+    }
     step("pattern", reason, format!("topic {}: {}", quoted(topic), told.join("; ")))
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
 use tokio_tungstenite::tungstenite::http::Uri;
 
 use super::Error;
@@ -37,10 +37,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Address {
     /// Connects, without a word yet.
-    pub(super) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+    pub(super) async fn connect(&self, receive_buffer: Option<u32>) -> io::Result<Box<dyn Stream>> {
         Ok(match self {
             Self::Tcp { host, port, .. } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                let stream = connect_tcp(host, *port, receive_buffer).await?;
                 stream.set_nodelay(true)?;
                 Box::new(stream)
             }
@@ -65,6 +65,21 @@ impl Address {
             Self::Unix(_) => true,
         }
     }
+}
+
+/// The first of a name's addresses that answers. The buffer's size is told before, for it decides what is offered.
+async fn connect_tcp(host: &str, port: u16, receive_buffer: Option<u32>) -> io::Result<TcpStream> {
+    let Some(size) = receive_buffer else { return TcpStream::connect((host, port)).await };
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in lookup_host((host, port)).await? {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_recv_buffer_size(size)?;
+        match socket.connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
 }
 
 impl fmt::Display for Address {

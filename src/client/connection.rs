@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Bytes, Message as Frame, Utf8Bytes};
 use uuid::Uuid;
@@ -33,8 +33,8 @@ pub struct Connection {
     give_up_after: Duration,
     heard_at: Instant,
     pinged: bool,
-    /// Something was fed and may not be on its way yet.
-    fed: bool,
+    /// Since when something is fed that may not be on its way yet.
+    fed_since: Option<Instant>,
 }
 
 impl Connection {
@@ -77,8 +77,9 @@ impl Connection {
         self.feed_text(text).await
     }
 
-    async fn feed_text(&mut self, text: String) -> Result<(), Error> {
-        self.fed = true;
+    /// As [`feed`](Self::feed), for what is written already.
+    pub(super) async fn feed_text(&mut self, text: String) -> Result<(), Error> {
+        self.fed_since.get_or_insert_with(Instant::now);
         match timeout(self.give_up_after, self.socket.feed(Frame::text(text))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(self.last_words(error.into()).await),
@@ -91,9 +92,11 @@ impl Connection {
     /// # Errors
     /// If the connection is no more.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        match timeout(self.give_up_after, self.socket.flush()).await {
+        // From when it was fed on: who flushes again and again does not begin anew.
+        let until = self.fed_since.unwrap_or_else(Instant::now) + self.give_up_after;
+        match timeout_at(until, self.socket.flush()).await {
             Ok(Ok(())) => {
-                self.fed = false;
+                self.fed_since = None;
                 Ok(())
             }
             Ok(Err(error)) => Err(self.last_words(error.into()).await),
@@ -125,6 +128,34 @@ impl Connection {
         }
     }
 
+    /// Does not listen, for whoever has enough to do, and lets the router know from time to time that this client is
+    /// there. Does not end by itself; nothing is lost if it is cancelled.
+    ///
+    /// # Errors
+    /// If the connection is no more.
+    pub(super) async fn idle(&mut self) -> Result<(), Error> {
+        if self.fed_since.is_some() {
+            self.flush().await?;
+        }
+        loop {
+            sleep_until(self.heard_at + self.ping_after).await;
+            // Its answer is behind what is not read: the time for it begins when this client listens again.
+            self.listening_again();
+            self.socket
+                .feed(Frame::Ping(Bytes::new()))
+                .await
+                .map_err(|error| Error::of_socket(error, &self.address))?;
+            self.fed_since = Some(Instant::now());
+            self.flush().await?;
+        }
+    }
+
+    /// After a time without listening: what was not heard meanwhile is nobody's fault.
+    pub(super) fn listening_again(&mut self) {
+        self.heard_at = Instant::now();
+        self.pinged = false;
+    }
+
     /// Says good-bye. Whether the router hears it is not waited for.
     pub async fn close(mut self) {
         // A connection that is broken is closed as well.
@@ -137,7 +168,7 @@ impl Connection {
 
     /// The next message, as it comes.
     async fn hear(&mut self) -> Result<Heard, Error> {
-        if self.fed {
+        if self.fed_since.is_some() {
             self.flush().await?;
         }
         loop {

@@ -7,6 +7,7 @@ use thiserror::Error;
 use tokio_tungstenite::tungstenite::{self, error::CapacityError};
 
 use super::Address;
+use crate::protocol::reply::Status;
 
 /// Why a connection could not be had, or is no more.
 #[derive(Debug, Error)]
@@ -78,6 +79,79 @@ pub enum Error {
         /// The router's words.
         reason: String,
     },
+    /// The router does not let this client in.
+    #[error("{address} does not let this client in: {text}")]
+    Unauthorized {
+        /// Where.
+        address: Address,
+        /// As the router says it.
+        text: String,
+    },
+    /// The router did not take an event.
+    #[error("event {event_id} was {}: {reason}", .status.as_str())]
+    NotAccepted {
+        /// Which event.
+        event_id: String,
+        /// Dropped or rejected.
+        status: Status,
+        /// Why: `queue_full`, `rate_limited`, …
+        reason: String,
+    },
+    /// Too many events wait for the router, and this one had to give way, or found no room.
+    #[error("event {event_id} was not published: too many wait for the router")]
+    BufferFull {
+        /// Which event.
+        event_id: String,
+    },
+    /// An event's time was over before the router could have it.
+    #[error("event {event_id} was not published: its time was over before the router could have it")]
+    Expired {
+        /// Which event.
+        event_id: String,
+    },
+    /// The router answered with an error.
+    #[error("the router says: {text}")]
+    Answered {
+        /// For programs: `invalid_event`, `too_many_subscriptions`, …; routers of part 1 have none.
+        code: Option<String>,
+        /// As the router says it.
+        text: String,
+    },
+    /// What was asked for is not as the protocol has it.
+    #[error("{0}")]
+    Invalid(String),
+    /// The router does not have what was asked for. Doing without would mean something else, so nothing was done.
+    #[error("this router does not have `{0}`")]
+    Unsupported(&'static str),
+    /// Something is no JSON, or not of the type that it should be.
+    #[error("not as it should be in JSON: {0}")]
+    Json(serde_json::Error),
+    /// The router did not answer in time.
+    #[error("no answer from the router within {} s", .0.as_secs_f64())]
+    Late(Duration),
+    /// This needs a connection now, and there is none.
+    #[error("there is no connection to the router now")]
+    NotConnected,
+    /// The client was closed, or has given up.
+    #[error("the client is closed")]
+    Ended,
+    /// Nobody subscribes to what a request was sent to.
+    #[error("nobody subscribes to {topic}")]
+    NoResponders {
+        /// Where it was sent.
+        topic: String,
+    },
+    /// Nobody replied in time.
+    #[error("no reply to {topic} within {} s", .after.as_secs_f64())]
+    NoReply {
+        /// Where it was sent.
+        topic: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// Whoever got a request could not do what was asked.
+    #[error("the responder failed: {0}")]
+    ResponderFailed(String),
     /// The connection broke off.
     #[error("the connection broke off: {0}")]
     Lost(String),

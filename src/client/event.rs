@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
-use crate::protocol::{EventType, Priority};
+use super::Error;
+use crate::protocol::{EventType, Priority, Time};
 
 /// An event that was delivered, with all fourteen fields. What a lean delivery leaves out is filled in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -78,6 +79,9 @@ pub struct Metadata {
 /// An event to be published. What it leaves out, the router fills in.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewEvent {
+    /// Its name; none = a new UUID. A [`Client`](super::Client) gives it one, so that what is sent again is the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// What it is matched by.
     pub topic: String,
     /// What it is about.
@@ -97,12 +101,17 @@ pub struct NewEvent {
     /// What is told about it: some of the fields of [`Metadata`]. One that is null stays null.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// When it happened; none = when the router gets it. A [`Client`](super::Client) says when it was published, however
+    /// long it waits then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<Time>,
 }
 
 impl NewEvent {
     /// An event that has a topic and nothing else.
     pub fn new(topic: impl Into<String>) -> Self {
         Self {
+            id: None,
             topic: topic.into(),
             kind: EventType::default(),
             priority: Priority::default(),
@@ -110,7 +119,55 @@ impl NewEvent {
             target: None,
             payload: None,
             metadata: Map::new(),
+            timestamp: None,
         }
+    }
+
+    /// With something to say, as JSON.
+    ///
+    /// # Errors
+    /// If it cannot be written as JSON: a map whose keys are no strings, say.
+    pub fn payload(mut self, payload: &(impl Serialize + ?Sized)) -> Result<Self, Error> {
+        self.payload = Some(to_raw_value(payload).map_err(Error::Json)?);
+        Ok(self)
+    }
+
+    /// Urgent, or not.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// About something that has a name in the protocol.
+    #[must_use]
+    pub fn kind(mut self, kind: EventType) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Meant for somebody: subscriptions can ask for what is meant for them.
+    #[must_use]
+    pub fn target(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
+    /// With a field of [`Metadata`].
+    #[must_use]
+    pub fn metadata(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.metadata.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+impl Event {
+    /// What it says, as the type that it is.
+    ///
+    /// # Errors
+    /// If it is not of that type.
+    pub fn read<'de, T: Deserialize<'de>>(&'de self) -> Result<T, Error> {
+        serde_json::from_str(self.payload.get()).map_err(Error::Json)
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Message {
     Event(Box<Delivery>),
     /// What became of an event that was published.
     Published(Published),
+    /// What became of events that were published together.
+    PublishedBatch(PublishedBatch),
     /// A subscription was made.
     Subscribed(Subscribed),
     /// Something is wrong; the connection stays open.
@@ -62,6 +64,33 @@ pub struct Published {
     pub request_id: Option<String>,
 }
 
+/// What became of events that were published together.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct PublishedBatch {
+    /// One for each event, in their order.
+    pub results: Vec<BatchResult>,
+    /// What their request was called.
+    pub request_id: Option<String>,
+}
+
+/// What became of one event of a batch.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct BatchResult {
+    /// Whether it was taken.
+    pub status: Status,
+    /// Why not, if it was an event.
+    pub reason: Option<String>,
+    /// As in [`Published`].
+    pub matched: Option<u64>,
+    /// As in [`Published`].
+    #[serde(default)]
+    pub refused: BTreeMap<String, u64>,
+    /// What is wrong with it, if it is no event.
+    pub error: Option<String>,
+    /// That, for programs.
+    pub code: Option<String>,
+}
+
 /// A subscription that was made.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub struct Subscribed {
@@ -70,6 +99,8 @@ pub struct Subscribed {
     pub subscription_id: Uuid,
     /// Its short name, in lean deliveries.
     pub(super) sub: Option<u32>,
+    /// What its request was called.
+    pub request_id: Option<String>,
 }
 
 /// An error as the router tells it.
@@ -83,6 +114,13 @@ pub struct Refusal {
     pub code: Option<String>,
     /// What the request that went wrong was called.
     pub request_id: Option<String>,
+}
+
+impl Refusal {
+    /// Whether asking again would be answered in the same way, unless somebody else asks.
+    pub(super) fn is_about_who_asks(&self) -> bool {
+        matches!(self.code.as_deref(), Some("unauthorized" | "forbidden"))
+    }
 }
 
 /// How many events were shed for this client.
@@ -174,6 +212,7 @@ pub(super) fn read(text: &str) -> serde_json::Result<Heard> {
         "welcome" => return serde_json::from_str(text).map(Heard::Welcome),
         "hello" => return serde_json::from_str(text).map(Heard::Hello),
         "published" => Message::Published(serde_json::from_str(text)?),
+        "published_batch" => Message::PublishedBatch(serde_json::from_str(text)?),
         "subscribed" => Message::Subscribed(serde_json::from_str(text)?),
         "error" => Message::Error(serde_json::from_str(text)?),
         "gap" => Message::Gap(serde_json::from_str(text)?),

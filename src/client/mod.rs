@@ -1,5 +1,8 @@
 //! Connections to a router, for programs in Rust: the wire's other end.
 //!
+//! A [`Client`] looks after its connection by itself: it comes back, subscribes again, and keeps what is published
+//! meanwhile. One task owns the connection (`owner`); handles reach it through a queue of events and a bounded channel.
+//!
 //! A [`Connection`] is one connection to one router: it greets, asks, and hands out what comes as typed messages. It
 //! does not come back by itself; [`Backoff`] says how long to wait before the next one is tried.
 //!
@@ -22,20 +25,48 @@
 
 mod address;
 mod backoff;
+mod builder;
+// The room's own name: what its users mean by it.
+#[allow(clippy::module_inception)]
+mod client;
 mod connection;
 mod error;
 mod event;
+mod features;
+mod inbox;
+mod levels;
 mod message;
 mod options;
+mod outgoing;
+mod owner;
+mod publisher;
+mod queue;
+mod replies;
 mod request;
+mod seen;
+mod session;
+mod settings;
+mod state;
+mod stream;
+mod subscribing;
+mod table;
 #[cfg(test)]
 mod tests;
 
 pub use address::Address;
 pub use backoff::Backoff;
+pub use builder::Builder;
+pub use client::Client;
 pub use connection::Connection;
 pub use error::Error;
 pub use event::{Event, Metadata, NewEvent};
-pub use message::{Delivery, Draining, Gap, Message, Published, Refusal, Subscribed};
-pub use options::Options;
+pub use message::{
+    BatchResult, Delivery, Draining, Gap, Message, Published, PublishedBatch, Refusal, Subscribed,
+};
+pub use options::{Options, Token};
+pub use outgoing::Pending;
 pub use request::Request;
+pub use settings::Overflow;
+pub use state::{Notice, State};
+pub use stream::Events;
+pub use subscribing::Subscription;

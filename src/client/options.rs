@@ -1,6 +1,28 @@
 //! How to connect.
 
+use std::fmt;
 use std::time::Duration;
+
+/// What a client shows to be let in. It is not shown to anybody else: not in logs, not by `{:?}`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// A token as the router's operator has given it out.
+    pub fn new(token: impl Into<String>) -> Self {
+        Self(token.into())
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
 
 /// How to connect, with bounds for everything that is waited for.
 #[derive(Clone, Debug)]
@@ -9,10 +31,14 @@ pub struct Options {
     pub software: String,
     /// Ask for lean deliveries. They are handed out whole all the same, and cost less on their way.
     pub lean: bool,
+    /// Shown to the router in `hello`. Routers without authorisation pass over it.
+    pub token: Option<Token>,
     /// For the connection and the WebSocket handshake.
     pub connect_timeout: Duration,
     /// For the router's welcome, and for its hello.
     pub welcome_timeout: Duration,
+    /// The socket's receive buffer in bytes; none = the system's. What is in it cannot be overtaken by what is more urgent.
+    pub receive_buffer: Option<u32>,
     /// The longest message that is taken.
     pub max_message_size: usize,
     /// Silence after which the router is pinged.
@@ -26,9 +52,11 @@ impl Default for Options {
         Self {
             software: concat!("gadugi-router-client/", env!("CARGO_PKG_VERSION")).to_owned(),
             lean: true,
+            token: None,
             connect_timeout: Duration::from_secs(5),
             // As the protocol says.
             welcome_timeout: Duration::from_secs(5),
+            receive_buffer: None,
             // A router takes 10 MB unless it is told otherwise; an event grows a little on its way.
             max_message_size: 64 << 20,
             ping_after: Duration::from_secs(20),

@@ -1,8 +1,10 @@
 //! What a client asks for, written.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
 
-use super::NewEvent;
+use super::{NewEvent, Options};
 use crate::protocol::{EventType, PROTOCOL, Priority, PublishOptions, Receipt, Subscription};
 
 /// A message to a router.
@@ -24,12 +26,12 @@ pub enum Request<'a> {
     GetHealth,
 }
 
-/// The shapes of the wire.
+/// The shapes of the wire; `E` is an event, written or to be written.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Wire<'a> {
+enum Wire<'a, E = NewEvent> {
     Publish {
-        event: &'a NewEvent,
+        event: &'a E,
         #[serde(skip_serializing_if = "Option::is_none")]
         ttl_ms: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,14 +39,29 @@ enum Wire<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<&'a str>,
     },
+    PublishBatch {
+        events: &'a [E],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ttl_ms: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        receipt: Option<&'static str>,
+        request_id: &'a str,
+    },
     Subscribe {
         subscription: Wanted<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a str>,
+    },
+    Unsubscribe {
+        subscription_id: String,
     },
     GetHealth,
     Hello {
         protocol: u64,
         client: &'a str,
         lean: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        token: Option<&'a str>,
     },
 }
 
@@ -63,24 +80,59 @@ struct Wanted<'a> {
     group: Option<&'a str>,
 }
 
+/// As a message is written that holds no event.
+type Plain<'a> = Wire<'a, ()>;
+
 impl Request<'_> {
     pub(super) fn text(&self) -> serde_json::Result<String> {
-        serde_json::to_string(&match *self {
-            Self::Publish { event, options, request_id } => Wire::Publish {
-                event,
-                ttl_ms: options.ttl_ms,
-                receipt: (options.receipt == Receipt::Dispatched).then_some("dispatched"),
-                request_id,
-            },
-            Self::Subscribe(subscription) => Wire::Subscribe { subscription: wanted(subscription) },
-            Self::GetHealth => Wire::GetHealth,
-        })
+        match *self {
+            Self::Publish { event, options, request_id } => {
+                let (ttl_ms, receipt) = wishes(options);
+                serde_json::to_string(&Wire::Publish { event, ttl_ms, receipt, request_id })
+            }
+            Self::Subscribe(subscription) => subscribe(subscription, None),
+            Self::GetHealth => serde_json::to_string(&Plain::GetHealth),
+        }
     }
 }
 
+/// One event that is written already.
+pub(super) fn publish(
+    event: &RawValue,
+    options: PublishOptions,
+    request_id: Option<&str>,
+) -> serde_json::Result<String> {
+    let (ttl_ms, receipt) = wishes(options);
+    serde_json::to_string(&Wire::Publish { event: &event, ttl_ms, receipt, request_id })
+}
+
+/// Several events that are written already, with the same wishes.
+pub(super) fn publish_batch(
+    events: &[&RawValue],
+    options: PublishOptions,
+    request_id: &str,
+) -> serde_json::Result<String> {
+    let (ttl_ms, receipt) = wishes(options);
+    serde_json::to_string(&Wire::PublishBatch { events, ttl_ms, receipt, request_id })
+}
+
+pub(super) fn subscribe(wanted: &Subscription, request_id: Option<&str>) -> serde_json::Result<String> {
+    serde_json::to_string(&Plain::Subscribe { subscription: self::wanted(wanted), request_id })
+}
+
+pub(super) fn unsubscribe(subscription_id: Uuid) -> serde_json::Result<String> {
+    serde_json::to_string(&Plain::Unsubscribe { subscription_id: subscription_id.to_string() })
+}
+
 /// The introduction of a client that speaks part 2.
-pub(super) fn hello(client: &str, lean: bool) -> serde_json::Result<String> {
-    serde_json::to_string(&Wire::Hello { protocol: PROTOCOL, client, lean })
+pub(super) fn hello(options: &Options) -> serde_json::Result<String> {
+    let Options { software, lean, token, .. } = options;
+    let token = token.as_ref().map(|token| token.as_str());
+    serde_json::to_string(&Plain::Hello { protocol: PROTOCOL, client: software, lean: *lean, token })
+}
+
+fn wishes(options: PublishOptions) -> (Option<u64>, Option<&'static str>) {
+    (options.ttl_ms, (options.receipt == Receipt::Dispatched).then_some("dispatched"))
 }
 
 fn wanted(subscription: &Subscription) -> Wanted<'_> {

@@ -109,9 +109,9 @@ pub(super) enum Command {
 /// What to do with settings.
 #[derive(Subcommand, Debug)]
 pub(super) enum ConfigCommand {
-    /// Report every mistake in a file, or in the standard one
+    /// Report every mistake in a file
     Check {
-        /// The file
+        /// The file, instead of the one that the running router has read, or the standard one
         file: Option<PathBuf>,
     },
     /// Print the settings of the running router, and where each is from
@@ -131,7 +131,7 @@ pub(super) enum DeadLettersCommand {
     },
     /// Print an event with the reasons why it is there
     Show {
-        /// The event's id
+        /// The event's id, or the beginning of that
         id: String,
     },
     /// Have events routed once more, to everybody whom they match
@@ -144,7 +144,7 @@ pub(super) enum DeadLettersCommand {
 #[derive(clap::Args, Debug)]
 #[group(required = true, multiple = false)]
 pub(super) struct Which {
-    /// The event's id
+    /// The event's id, or the beginning of that
     pub id: Option<String>,
     /// All of them
     #[arg(long)]

@@ -42,7 +42,7 @@ struct Plan {
 
 pub(super) fn run(args: BenchArgs, place: &Place, out: &mut Output) -> Result<(), Failure> {
     let address = place.find()?;
-    let report = wire::block_on(LocalSet::new().run_until(measure(args, &address, out)))?;
+    let report = wire::block_on(LocalSet::new().run_until(measure(args, place, &address, out)))?;
     if out.json {
         out.document(&report)
     } else {
@@ -50,8 +50,8 @@ pub(super) fn run(args: BenchArgs, place: &Place, out: &mut Output) -> Result<()
     }
 }
 
-async fn measure(args: BenchArgs, address: &Address, out: &Output) -> Result<Report, Failure> {
-    let mut first = wire::connect(address).await.map_err(wire::failed)?;
+async fn measure(args: BenchArgs, place: &Place, address: &Address, out: &Output) -> Result<Report, Failure> {
+    let mut first = place.connect(address).await?;
     let others = others(&mut first).await?;
     if others > 0 {
         let text = format!(

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::connection::Connection;
 use super::failure::Failure;
-use super::output::{Output, brief, by_priority, duration, plain, to_the_second};
-use super::table::{Column, lines};
+use super::output::{Output, brief, by_priority, duration, patterns, plain, to_the_second};
+use super::table::{self, Column};
 use crate::admin::messages::{Answer, Client, Request, Slowest};
 
 const COLUMNS: &[Column] = &[
@@ -52,10 +52,7 @@ pub(super) fn run(router: &mut Connection, out: &mut Output, slow: bool) -> Resu
         return out.line(if slow { "no client is slow" } else { "no client is connected" });
     }
     let rows: Vec<_> = clients.into_iter().map(if slow { slow_row } else { row }).collect();
-    for line in lines(if slow { SLOW_COLUMNS } else { COLUMNS }, &rows) {
-        out.line(line)?;
-    }
-    Ok(())
+    table::print(out, if slow { SLOW_COLUMNS } else { COLUMNS }, &rows)
 }
 
 fn all(router: &mut Connection) -> Result<Vec<Client>, Failure> {
@@ -73,6 +70,7 @@ fn all(router: &mut Connection) -> Result<Vec<Client>, Failure> {
 }
 
 fn row(client: Client) -> Vec<String> {
+    let waiting = waiting(&client);
     vec![
         client.id,
         plain(&client.remote),
@@ -86,12 +84,13 @@ fn row(client: Client) -> Vec<String> {
         client.waiting_events.to_string(),
         client.waiting_bytes.to_string(),
         client.evicted.to_string(),
-        by_priority(&client.depth.map(|depth| depth as u64)),
+        waiting,
         plain(&client.software.unwrap_or_default()),
     ]
 }
 
 fn slow_row(client: Client) -> Vec<String> {
+    let waiting = waiting(&client);
     vec![
         client.id,
         plain(&client.remote),
@@ -101,19 +100,23 @@ fn slow_row(client: Client) -> Vec<String> {
         format!("{:.1}", client.delivered_rate),
         client.evicted.to_string(),
         client.slowest_subscription.as_ref().map(subscription).unwrap_or_default(),
-        by_priority(&client.depth.map(|depth| depth as u64)),
+        waiting,
         plain(&client.software.unwrap_or_default()),
     ]
 }
 
+/// What waits, by priority, and what of it is being written already and has left its level.
+fn waiting(client: &Client) -> String {
+    let mut parts = vec![by_priority(&client.depth.map(|depth| depth as u64))];
+    if client.in_flight > 0 {
+        parts.push(format!("+{} being written", client.in_flight));
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join(" ")
+}
+
 /// Its patterns, how much waits for it, and its id.
 fn subscription(slowest: &Slowest) -> String {
-    let mut topics: Vec<_> = slowest.topics.iter().map(|topic| plain(topic)).collect();
-    if topics.is_empty() {
-        topics.push("*".to_owned());
-    }
-    if slowest.more_topics > 0 {
-        topics.push(format!("{} more", slowest.more_topics));
-    }
-    format!("{} ({} waiting, {})", topics.join(","), slowest.waiting_events, plain(&slowest.id))
+    let topics = patterns(&slowest.topics, slowest.more_topics);
+    format!("{topics} ({} waiting, {})", slowest.waiting_events, plain(&slowest.id))
 }

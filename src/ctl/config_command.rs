@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::args::ConfigCommand;
 use super::connection::Connection;
-use super::failure::Failure;
+use super::current_file;
+use super::failure::{Failure, NOT_RUNNING, USAGE};
 use super::keeper;
 use super::output::{Output, plain};
 use super::reload;
@@ -19,10 +20,26 @@ pub(super) fn run(
     out: &mut Output,
 ) -> Result<(), Failure> {
     match what {
-        ConfigCommand::Check { file } => check(file, out),
+        ConfigCommand::Check { file } => {
+            let file = file.map_or_else(|| theirs(connect), |file| Ok(Some(file)))?;
+            check(file, out)
+        }
         ConfigCommand::Show => show(&mut connect()?, out),
         ConfigCommand::Diff => diff(&mut connect()?, out),
     }
+}
+
+/// The file of the running router; where none runs, the one that it would read when it is started.
+fn theirs(connect: impl FnOnce() -> Result<Connection, Failure>) -> Result<Option<PathBuf>, Failure> {
+    let file = match current_file::running(connect) {
+        Err(failure) if failure.is(NOT_RUNNING) => return Ok(None),
+        Err(failure) => Err(failure),
+        Ok((_, reads)) => reads.file(),
+    };
+    file.map_err(|failure| {
+        let text = format!("{failure}; gadugi-routerctl config check FILE asks no router");
+        Failure::new(USAGE, "unknown_file", text)
+    })
 }
 
 /// As the router itself would: with the environment.

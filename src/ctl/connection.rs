@@ -1,8 +1,9 @@
 //! The connection to a router: a question, an answer, and what to say when there is none.
 
+use std::fs::Metadata;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,9 +13,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::failure::{DENIED, Failure, NO_ANSWER, PROTOCOL, SYSTEM};
+use super::failure::{DENIED, Failure, NO_ANSWER, PROTOCOL, SYSTEM, USAGE};
 use super::find;
-use crate::admin::messages::{self, Answer, Greeting, LONGEST_ANSWER, Request};
+use super::output::plain;
+use crate::admin::messages::{self, Answer, Code, Greeting, LONGEST_ANSWER, Request, Status};
 
 /// How long the router may take for what it has at hand.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,8 +36,14 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects and greets.
     pub fn open(path: PathBuf) -> Result<Self, Failure> {
-        let stream = connect(&path).map_err(|error| no_connection(&path, &error))?;
-        let limits = stream.set_read_timeout(Some(PATIENCE)).and(stream.set_write_timeout(Some(PATIENCE)));
+        Self::open_within(path, PATIENCE)
+    }
+
+    /// Connects and greets. No answer to what the router has at hand may take longer, nor longer than usual.
+    pub fn open_within(path: PathBuf, patience: Duration) -> Result<Self, Failure> {
+        let patience = patience.clamp(SHORTEST, PATIENCE);
+        let stream = connect(&path, patience).map_err(|error| no_connection(&path, &error))?;
+        let limits = stream.set_read_timeout(Some(patience)).and(stream.set_write_timeout(Some(patience)));
         limits.map_err(|error| Failure::new(SYSTEM, "system", format!("cannot set a time-out: {error}")))?;
         let router = Greeting::ours(false);
         let mut connection = Self { path, stream: BufReader::new(stream), router };
@@ -72,9 +80,18 @@ impl Connection {
         self.ask(request)
     }
 
+    /// How the router is.
+    pub fn status(&mut self) -> Result<Box<Status>, Failure> {
+        match self.ask(&Request::Status)? {
+            Answer::Status(status) => Ok(status),
+            _ => Err(self.not_understood("it is no status")),
+        }
+    }
+
     /// The next answer to what was asked.
     pub fn next(&mut self) -> Result<Answer, Failure> {
         match self.hear()? {
+            Answer::Error(refused) if refused.code == Code::UnknownRequest => Err(self.unknown()),
             Answer::Error(refused) => Err(Failure::refused(refused)),
             answer => Ok(answer),
         }
@@ -84,13 +101,33 @@ impl Connection {
     pub fn not_understood(&self, why: &str) -> Failure {
         let text = format!(
             "gadugi-routerctl {} (protocol {}) does not understand the answer of the router, which is version {} \
-             (protocol {}): {why}",
+             (protocol {}): {}",
             messages::VERSION,
             messages::PROTOCOL,
-            self.router.version,
-            self.router.protocol
+            plain(&self.router.version),
+            self.router.protocol,
+            plain(why)
         );
         Failure::new(PROTOCOL, "not_understood", text)
+    }
+
+    /// One of both is older.
+    fn unknown(&self) -> Failure {
+        let Greeting { version, protocol, .. } = &self.router;
+        let number =
+            |version: &str| version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u64>>();
+        let advice = match (*protocol, number(version)) > (messages::PROTOCOL, number(messages::VERSION)) {
+            true => "take a newer gadugi-routerctl",
+            false => "restart the router to have the newer one",
+        };
+        let text = format!(
+            "the router is version {} (protocol {protocol}) and does not know this request of gadugi-routerctl {} \
+             (protocol {}); {advice}",
+            plain(version),
+            messages::VERSION,
+            messages::PROTOCOL,
+        );
+        Failure::new(PROTOCOL, "unknown_request", text)
     }
 
     fn say(&mut self, message: &impl Serialize) -> Result<(), Failure> {
@@ -126,14 +163,22 @@ fn no_answer(path: &Path, how: &str) -> Failure {
 }
 
 /// Does not wait for a router that takes nobody in.
-fn connect(path: &Path) -> io::Result<UnixStream> {
+fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.connect_timeout(&SockAddr::unix(path)?, PATIENCE)?;
+    socket.connect_timeout(&SockAddr::unix(path)?, patience)?;
     Ok(OwnedFd::from(socket).into())
 }
 
 fn no_connection(path: &Path, error: &io::Error) -> Failure {
     let shown = path.display();
+    let is_other = |found: Metadata| !found.file_type().is_socket();
+    if path.metadata().is_ok_and(is_other) {
+        return Failure::new(
+            USAGE,
+            "no_socket",
+            format!("{shown} is no socket: name a router's admin socket"),
+        );
+    }
     match error.kind() {
         io::ErrorKind::NotFound => find::not_running(&format!("there is no {shown}")),
         io::ErrorKind::ConnectionRefused => find::not_running(&format!("nobody answers at {shown}")),

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use super::args::{DeadLettersCommand, Which};
 use super::connection::Connection;
 use super::failure::Failure;
-use super::output::{Output, duration, plain};
-use super::table::{Column, lines};
+use super::output::{Output, count, duration, plain};
+use super::table::{self, Column};
 use crate::admin::messages::{Answer, Letter, Letters, Request};
 
 pub(super) fn run(
@@ -71,7 +71,7 @@ fn print(letters: &[Letter], out: &mut Output) -> Result<(), Failure> {
         ]
     };
     let rows: Vec<_> = letters.iter().map(row).collect();
-    lines(&columns, &rows).into_iter().try_for_each(|line| out.line(line))
+    table::print(out, &columns, &rows)
 }
 
 fn show(router: &mut Connection, out: &mut Output, id: String) -> Result<(), Failure> {
@@ -101,11 +101,13 @@ fn requeue(router: &mut Connection, out: &mut Output, which: Which) -> Result<()
         Answer::Requeued(requeued) if out.json => out.document(&requeued),
         Answer::Requeued(requeued) => {
             out.line(format_args!(
-                "{} events are routed once more, {} dead letters",
-                requeued.events, requeued.letters
+                "routed once more: {}, {}",
+                count(requeued.events, "event"),
+                count(requeued.letters, "dead letter")
             ))?;
             if requeued.refused > 0 {
-                out.line(format_args!("{} stay: the queue has no room for them now", requeued.refused))?;
+                let left = count(requeued.refused, "dead letter");
+                out.line(format_args!("still there, for the queue has no room now: {left}"))?;
             }
             Ok(())
         }
@@ -116,7 +118,7 @@ fn requeue(router: &mut Connection, out: &mut Output, which: Which) -> Result<()
 fn purge(router: &mut Connection, out: &mut Output, which: Which) -> Result<(), Failure> {
     match router.ask_patiently(&Request::Purge { id: which.id })? {
         Answer::Purged { letters } if out.json => out.document(&json!({ "letters": letters })),
-        Answer::Purged { letters } => out.line(format_args!("{letters} dead letters are gone")),
+        Answer::Purged { letters } => out.line(format_args!("purged: {}", count(letters, "dead letter"))),
         _ => Err(router.not_understood("it does not say what was purged")),
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::failure::Failure;
+use super::interrupted;
 use super::output::{Output, by_priority};
 use super::progress::line;
 use crate::admin::messages::{Answer, Ended, Progress, Request};
@@ -13,9 +14,13 @@ use crate::admin::messages::{Answer, Ended, Progress, Request};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the process may take after its last word. Where a service manager holds the socket, it is always there.
 const LAST: Duration = Duration::from_secs(3);
+/// What Ctrl-C does not change.
+pub(super) const GOES_ON: &str =
+    "interrupted: the router goes on with its end; gadugi-routerctl drain or stop shows again how far it is";
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 pub(super) fn run(mut router: Connection, out: &mut Output) -> Result<(), Failure> {
+    interrupted::say_what_goes_on(GOES_ON)?;
     let mut shown = None;
     let ended = follow(&mut router, PATIENCE, |progress| {
         if out.json {
@@ -55,7 +60,11 @@ pub(super) fn last_line(ended: &Ended) -> String {
     if left == 0 {
         return "ended: everything was delivered".to_owned();
     }
-    format!("ended: {left} events were left (priority: {}), in the {}", by_priority(&ended.left), ended.kept)
+    let what = format!("ended: {left} events were left (priority: {})", by_priority(&ended.left));
+    if ended.kept.as_deref() == Some("spool") {
+        return what + ", in the spool: the router takes them in when it is started";
+    }
+    what + " and are lost: a drain.spool that is set and can be written keeps them"
 }
 
 /// The socket's file is the last thing but one that the process takes away.

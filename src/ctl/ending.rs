@@ -17,7 +17,7 @@ use super::patience::PatienceArgs;
 use super::progress::Shown;
 use super::start::shown;
 use super::systemd;
-use crate::admin::messages::{Answer, Ended, Request};
+use crate::admin::messages::{Ended, RUNNING};
 use crate::holder::Holder;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -46,14 +46,16 @@ pub(super) struct Ending<'a> {
 }
 
 impl<'a> Ending<'a> {
+    /// The time counts from when it began to be asked.
     pub fn new(
         args: &PatienceArgs,
+        begun: Instant,
         router: Option<&mut Connection>,
         pid: Option<u32>,
         out: &'a mut Output,
     ) -> Result<Self, Failure> {
         let patience = args.find(router)?;
-        Ok(Self { pid, patience, deadline: Instant::now() + patience, shown: Shown::new(out), out })
+        Ok(Self { pid, patience, deadline: begun + patience, shown: Shown::new(out), out })
     }
 
     pub fn has_time(&self) -> bool {
@@ -108,9 +110,9 @@ impl<'a> Ending<'a> {
     /// Waits until the router says that its end has begun. False: it cannot be asked, or has ended.
     fn is_ending(&self, router: &mut Connection, mut child: Option<&mut Child>) -> bool {
         while self.has_time() && child.as_mut().is_none_or(|child| matches!(child.try_wait(), Ok(None))) {
-            match router.ask(&Request::Status) {
-                Ok(Answer::Status(status)) if Some(status.pid) == self.pid || self.pid.is_none() => {
-                    if status.phase != "running" {
+            match router.status() {
+                Ok(status) if Some(status.pid) == self.pid || self.pid.is_none() => {
+                    if status.phase != RUNNING {
                         return true;
                     }
                 }

@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::connection::Connection;
 use super::failure::{Failure, UNAVAILABLE};
-use super::output::{Output, plain};
+use super::output::{Output, count, plain};
 use super::publish::{priority, types};
 use crate::admin::messages::{Answer, Explanation, Fate, Located, Outline, Question, Request, Step};
 use crate::config::parse_size;
-use crate::protocol::{Priority, check_topic};
+use crate::protocol::{EventType, Priority, check_topic};
 use verdict::Verdict;
 
 /// Which event, and for whom.
@@ -19,7 +19,7 @@ use verdict::Verdict;
 #[command(after_help = EXAMPLES)]
 #[command(group = ArgGroup::new("which").required(true).args(["event", "topic"]))]
 pub(super) struct ExplainArgs {
-    /// The id of an event that came already
+    /// The id of an event that came already, or the beginning of that
     #[arg(conflicts_with_all = ["priority", "kind", "source", "target", "size"])]
     pub event: Option<String>,
 
@@ -111,8 +111,9 @@ pub(super) fn run(router: &mut Connection, out: &mut Output, args: ExplainArgs) 
         None => {
             let question = Question {
                 topic: args.topic.unwrap_or_default(),
-                priority: args.priority.map(Priority::get),
-                kind: args.kind,
+                // What is not said is what a publisher need not say: whoever reads the answer sees what was assumed.
+                priority: Some(args.priority.unwrap_or(Priority::NORMAL).get()),
+                kind: Some(args.kind.unwrap_or_else(|| EventType::default().as_str().to_owned())),
                 source: args.source,
                 target: args.target,
                 size: args.size,
@@ -155,12 +156,18 @@ fn again(event: &Outline, client: Option<String>, subscription: Option<String>) 
 }
 
 fn locate(router: &mut Connection, id: String) -> Result<(Outline, Vec<Fate>), Failure> {
-    let (mut event, mut fates, mut next) = (None, Vec::new(), Some((0, 0)));
+    let (mut event, mut fates, mut next) = (None::<Outline>, Vec::new(), Some((0, 0)));
     while let Some(from) = next {
         let request = Request::Locate { id: id.clone(), from };
         let Answer::Located(Located { event: found, fates: some, next: on }) = router.ask(&request)? else {
             return Err(router.not_understood("it does not say where the event is"));
         };
+        if let (Some(one), Some(other)) = (&event, &found)
+            && one.id != other.id
+        {
+            let text = format!("several events have an id that begins with {id:?}: write more of it");
+            return Err(Failure::new(UNAVAILABLE, "ambiguous", text));
+        }
         event = event.or(found);
         fates.extend(some);
         next = on;
@@ -219,7 +226,7 @@ fn print(explained: &Explained, (reached, asked): (usize, usize), out: &mut Outp
     }
     if asked > 0 {
         let would = if explained.fates.is_empty() { "would get it" } else { "get it, or would" };
-        out.line(format_args!("{reached} of {asked} subscriptions {would}"))?;
+        out.line(format_args!("{reached} of {} {would}", count(asked as u64, "subscription")))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::output::plain;
 use crate::admin::messages::{Code, Refused};
 
 /// The answer is no.
@@ -41,7 +42,7 @@ pub(super) const EXITS: &[(u8, &str)] = &[
     (PROTOCOL, "the router is of another version and does not understand this"),
     (DENIED, "no permission"),
     (CONFIG, "a mistake in the configuration"),
-    (INTERRUPTED, "questions were ended by Ctrl-C"),
+    (INTERRUPTED, "ended by Ctrl-C"),
 ];
 
 /// Why it was not done.
@@ -65,7 +66,10 @@ impl Failure {
 
     /// The router has said no.
     pub fn refused(refused: Refused) -> Self {
+        // It is the router's text: it must not move the cursor, nor look like several lines.
         let Refused { code, message, mistakes } = refused;
+        let message = plain(&message);
+        let mistakes: Vec<_> = mistakes.iter().map(|mistake| plain(mistake)).collect();
         match code {
             Code::NotPermitted => Self::new(DENIED, "not_permitted", message + "; use sudo"),
             Code::NotFound => Self::new(UNAVAILABLE, "not_found", message),
@@ -73,9 +77,7 @@ impl Failure {
             Code::BadSettings => Self::mistakes(mistakes, message),
             Code::Stopping => Self::new(UNAVAILABLE, "stopping", message),
             Code::Busy => Self::new(NO_ANSWER, "busy", message),
-            Code::UnknownRequest => {
-                Self::new(PROTOCOL, "unknown_request", message + "; restart the router to have the newer one")
-            }
+            Code::UnknownRequest => Self::new(PROTOCOL, "unknown_request", message),
             Code::BadRequest | Code::Unknown => Self::new(PROTOCOL, "bad_request", message),
         }
     }

@@ -9,6 +9,9 @@ use super::failure::{Failure, NOT_RUNNING};
 use crate::config::place::{Environment, Place, SOCKET};
 use crate::config::{self, Inputs, STANDARD_FILE};
 
+/// Names the socket in the environment.
+const SOCKET_SETTING: &str = "GADUGI_ROUTER_ADMIN__SOCKET";
+
 /// The socket that is named, else the first that is there of those where a router of this user's, or the machine's,
 /// would have it.
 pub(super) fn socket(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
@@ -24,6 +27,17 @@ pub(super) fn socket(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
             Err(not_running(&format!("there is no {}", shown.join(" and no "))))
         }
     }
+}
+
+/// Whether a place was named where the router is to be: then it is not the machine's, and no other one will do.
+pub(super) fn is_named(socket: Option<&Path>) -> bool {
+    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    socket.is_some() || Place::choose(&environment, geteuid().as_raw()).asked
+}
+
+/// Whether the environment says where the socket is.
+pub(super) fn is_socket_set() -> bool {
+    std::env::var_os(SOCKET_SETTING).is_some_and(|path| !path.is_empty())
 }
 
 /// What the settings say, if they can be read.

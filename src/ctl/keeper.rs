@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 
 use super::failure::{DENIED, Failure, SYSTEM};
+use super::find;
 use super::launchd;
 use super::systemd::Unit;
 use crate::config::place::{PID_FILE, Place};
@@ -59,7 +60,7 @@ impl Meant {
                 _ => Failure::new(SYSTEM, "system", text),
             }
         })?;
-        let keeper = if place.asked || socket.is_some() { Keeper::Itself } else { keeper(holder.as_ref()) };
+        let keeper = if find::is_named(socket) { Keeper::Itself } else { keeper(holder.as_ref()) };
         Ok(Self { keeper, pid_file, holder })
     }
 }

@@ -10,12 +10,14 @@ mod completions;
 mod config_command;
 mod configure;
 mod connection;
+mod current_file;
 mod dead_letters;
 mod drain;
 mod ending;
 mod explain;
 mod failure;
 mod find;
+mod interrupted;
 mod keeper;
 mod kick;
 mod launchd;
@@ -97,7 +99,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Subscribe(args) => watch::subscribe(args, &place, &mut out),
         Command::Monitor(args) => watch::monitor(args, &place, &mut out),
         Command::Bench(args) => bench::run(args, &place, &mut out),
-        Command::Configure(what) => configure::run(&what, connect, &mut out),
+        Command::Configure(what) => configure::run(&what, connect, socket.as_deref(), &mut out),
         Command::Start(what) => start::run(&what, socket.as_deref(), &mut out),
         Command::Stop(what) => stop::run(&what, socket.as_deref(), &mut out),
         Command::Restart(what) => restart::run(&what, socket.as_deref(), &mut out),

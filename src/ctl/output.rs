@@ -72,6 +72,28 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(one).collect()
 }
 
+/// How many of the names in a list are printed; `--json` has all.
+const SHOWN: usize = 8;
+
+/// A list of names, the first few of it, and how many more there are: `more` are not even in the list.
+pub(super) fn some(names: &[String], more: usize) -> String {
+    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| plain(name)).collect();
+    match names.len() - shown.len() + more {
+        0 => shown.join(","),
+        more => format!("{} +{more} more", shown.join(",")),
+    }
+}
+
+/// The same of a subscription's patterns, of which none means all of one part.
+pub(super) fn patterns(topics: &[String], more: usize) -> String {
+    if topics.is_empty() { "*".to_owned() } else { some(topics, more) }
+}
+
+/// So many things, as `1 event` or `2 events`.
+pub(super) fn count(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
 /// A duration in its two largest units.
 pub(super) fn duration(seconds: f64) -> String {
     let whole = Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
@@ -118,6 +140,18 @@ mod tests {
     #[test]
     fn what_others_have_written_cannot_move_the_cursor() {
         assert_eq!(plain("ä\x1b[2J\n"), "ä\\u{1b}[2J\\n");
+    }
+
+    #[test]
+    fn long_lists_are_cut_short_and_say_so() {
+        let names: Vec<_> = (1..=300).map(|number| format!("t{number}")).collect();
+        assert_eq!(some(&names, 2), "t1,t2,t3,t4,t5,t6,t7,t8 +294 more");
+        assert_eq!((some(&names[..2], 0), patterns(&[], 0)), ("t1,t2".to_owned(), "*".to_owned()));
+    }
+
+    #[test]
+    fn one_is_not_several() {
+        assert_eq!([0, 1, 2].map(|number| count(number, "client")), ["0 clients", "1 client", "2 clients"]);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! How long the end of a router may take.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::connection::Connection;
 use super::failure::{Failure, USAGE};
+use super::find;
 use super::keeper::load;
 use crate::admin::messages::{Answer, Request};
 use crate::config::{self, Config, Inputs};
@@ -22,6 +24,14 @@ pub(super) struct PatienceArgs {
 }
 
 impl PatienceArgs {
+    /// Connects. A router that hangs may take no more than half of the time that was given: the other half is for what a
+    /// signal brings about.
+    pub fn connect(&self, socket: Option<&Path>) -> Result<Connection, Failure> {
+        let most = self.timeout.as_deref().map(duration).transpose()?.map(|most| most / 2);
+        find::socket(socket.map(Path::to_owned))
+            .and_then(|path| Connection::open_within(path, most.unwrap_or(Duration::MAX)))
+    }
+
     /// What was said, else what the running router is set to need, else what the settings say.
     pub fn find(&self, router: Option<&mut Connection>) -> Result<Duration, Failure> {
         if let Some(text) = &self.timeout {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::failure::Failure;
-use super::output::Output;
+use super::output::{Output, count};
 use crate::admin::messages::{Answer, Progress};
 
 /// Who is not at a terminal gets a line this often.
@@ -63,5 +63,6 @@ impl Drop for Shown {
 /// In words.
 pub(super) fn line(progress: &Progress) -> String {
     let Progress { phase, queued, waiting, clients } = progress;
-    format!("{phase}: {queued} queued, {waiting} waiting for subscribers, {clients} clients")
+    let clients = count(*clients, "client");
+    format!("{phase}: {queued} queued, {waiting} waiting for subscribers, {clients}")
 }

@@ -36,7 +36,7 @@ pub(super) fn run(args: PublishArgs, place: &Place, out: &mut Output) -> Result<
     let payloads = payloads(&args)?;
     let address = place.find()?;
     wire::block_on(async {
-        let connection = wire::connect(&address).await.map_err(wire::failed)?;
+        let connection = place.connect(&address).await?;
         let mut publisher = Publisher {
             options: PublishOptions {
                 ttl_ms: args.event.ttl.map(|ttl| ttl.as_millis() as u64),

@@ -2,24 +2,26 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::config_command::mistakes;
 use super::connection::Connection;
+use super::current_file;
 use super::failure::{Failure, NO_ANSWER, SYSTEM, UNAVAILABLE, USAGE};
 use super::find;
 use super::keeper::{Keeper, Meant, load};
 use super::launchd;
-use super::output::Output;
+use super::output::{Output, plain};
 use super::systemd::{self, EXITS, UNIT, Unit};
-use crate::config::STANDARD_FILE;
 use crate::config::place::NAME;
+use crate::config::{Loaded, STANDARD_FILE};
 use crate::holder::Holder;
 
 /// How long launchd's job may take until it answers.
@@ -43,17 +45,70 @@ pub(super) fn run(args: &StartArgs, socket: Option<&Path>, out: &mut Output) -> 
         Keeper::Systemd(unit) => {
             has_its_own(file)?;
             if unit.state == "active" {
-                return tell(out, name, unit.pid, "already_running");
+                return runs_already(out, name, unit.pid);
             }
         }
         Keeper::Launchd => has_its_own(file)?,
         Keeper::Itself => {}
     }
     if let Some(holder) = &meant.holder {
-        return tell(out, name, holder.pid, "already_running");
+        reads_this(file, holder, socket)?;
+        return runs_already(out, name, holder.pid);
     }
     let pid = begin(&meant, file)?;
-    tell(out, name, pid, "started")
+    let with = With::of(&meant, &loaded);
+    if out.json {
+        return out.json_line(&with.told(told(name, pid, "started")));
+    }
+    out.line(format_args!("started{}{with}", shown(pid)))
+}
+
+/// What runs already must not pass for a router with the file that was named. One that does not answer may have it.
+fn reads_this(file: Option<&Path>, holder: &Holder, socket: Option<&Path>) -> Result<(), Failure> {
+    let running = || find::socket(socket.map(Path::to_owned)).and_then(Connection::open);
+    let Some(file) = file else { return Ok(()) };
+    match current_file::running(running) {
+        Ok((_, reads)) if !reads.is(file) => {
+            let text = format!(
+                "the router is running already{} with {}, and {} was not used: gadugi-routerctl restart --config starts \
+                 it anew with that",
+                shown(holder.pid),
+                reads.shown(),
+                plain(&file.display().to_string())
+            );
+            Err(Failure::new(USAGE, "runs_with_another", text))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The file that a router was started with by us: a service manager has one of its own.
+pub(super) struct With(Option<Option<String>>);
+
+impl With {
+    pub fn of(meant: &Meant, loaded: &Loaded) -> Self {
+        let whole = |file: &PathBuf| path::absolute(file).unwrap_or_else(|_| file.clone());
+        let file = || loaded.file.as_ref().map(|file| plain(&whole(file).display().to_string()));
+        Self(matches!(meant.keeper, Keeper::Itself).then(file))
+    }
+
+    /// For programs.
+    pub fn told(&self, mut line: Value) -> Value {
+        if let Some(file) = &self.0 {
+            line["config_file"] = json!(file);
+        }
+        line
+    }
+}
+
+impl fmt::Display for With {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(Some(file)) => write!(f, " with {file}"),
+            Some(None) => f.write_str(" with defaults"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Starts what does not run, and waits until it is ready.
@@ -95,15 +150,15 @@ pub(super) fn has_its_own(file: Option<&Path>) -> Result<(), Failure> {
     }
 }
 
-fn tell(out: &mut Output, by: &str, pid: Option<u32>, done: &str) -> Result<(), Failure> {
+fn runs_already(out: &mut Output, by: &str, pid: Option<u32>) -> Result<(), Failure> {
     if out.json {
-        return out.json_line(&json!({ "action": "start", "done": done, "by": by, "pid": pid }));
+        return out.json_line(&told(by, pid, "already_running"));
     }
-    let pid = shown(pid);
-    match done {
-        "started" => out.line(format_args!("started{pid}")),
-        _ => out.line(format_args!("the router is running already{pid}")),
-    }
+    out.line(format_args!("the router is running already{}", shown(pid)))
+}
+
+fn told(by: &str, pid: Option<u32>, done: &str) -> Value {
+    json!({ "action": "start", "done": done, "by": by, "pid": pid })
 }
 
 /// A process's number, as an addition to a line.

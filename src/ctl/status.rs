@@ -3,13 +3,10 @@
 use super::connection::Connection;
 use super::failure::Failure;
 use super::output::{Output, brief, by_priority, plain, to_the_second};
-use crate::admin::messages::{Answer, Latency, LoggedError, Quantiles, Request, Status};
+use crate::admin::messages::{Latency, LoggedError, Quantiles, Status};
 
 pub(super) fn run(router: &mut Connection, out: &mut Output) -> Result<(), Failure> {
-    let status = match router.ask(&Request::Status)? {
-        Answer::Status(status) => status,
-        _ => return Err(router.not_understood("it is no status")),
-    };
+    let status = router.status()?;
     if out.json {
         return out.document(&status);
     }
@@ -21,6 +18,7 @@ pub(super) fn run(router: &mut Connection, out: &mut Output) -> Result<(), Failu
 
 fn lines(status: &Status, out: &Output) -> Vec<String> {
     let health = &status.health;
+    let file = status.config_file.as_deref().or(status.config_file_shown.as_deref());
     let mut lines = vec![
         format!("Event Router Status: {}", out.good("RUNNING", true)),
         format!("PID: {}", status.pid),
@@ -36,7 +34,7 @@ fn lines(status: &Status, out: &Output) -> Vec<String> {
         format!("Version: {}", status.version),
         format!("State: {}", status.phase),
         format!("Listeners: {}", status.listeners.join(", ")),
-        format!("Configuration: {}", status.config_file.as_deref().map_or("no file".to_owned(), plain)),
+        format!("Configuration: {}", file.map_or("no file".to_owned(), plain)),
         format!(
             "Totals: {} accepted, {} refused, {} matched, {} delivered, {} waiting for subscribers",
             status.totals.accepted,

@@ -1,6 +1,7 @@
 //! `stop`: has the router wind down, shows how far that is, and waits until it has ended.
 
 use std::path::Path;
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -8,17 +9,21 @@ use nix::unistd::{Pid, geteuid};
 use serde_json::json;
 
 use super::connection::Connection;
-use super::drain::last_line;
+use super::drain::{GOES_ON, last_line};
 use super::ending::{Ending, Stopped};
 use super::failure::{DENIED, Failure, NO_ANSWER, NOT_RUNNING, SYSTEM};
-use super::find;
+use super::interrupted;
 use super::keeper::{Keeper, Meant};
 use super::launchd;
 use super::output::Output;
 use super::patience::{self, PatienceArgs};
 use super::start::shown;
-use crate::admin::messages::{Answer, Ended, Request};
+use crate::admin::messages::Ended;
 use crate::holder::Holder;
+
+/// What Ctrl-C does in the middle of a restart. systemd goes on with its own.
+const NOT_ANEW: &str = "interrupted: the router goes on with its end, and is started anew only where systemd does it; \
+                        see gadugi-routerctl status";
 
 pub(super) fn run(args: &PatienceArgs, socket: Option<&Path>, out: &mut Output) -> Result<(), Failure> {
     let meant = Meant::find(patience::settings().as_ref(), socket)?;
@@ -34,21 +39,24 @@ pub(super) fn end(
     verb: &str,
     out: &mut Output,
 ) -> Result<Option<Stopped>, Failure> {
-    let router = || find::socket(socket.map(Path::to_owned)).and_then(Connection::open);
+    interrupted::say_what_goes_on(if verb == "restart" { NOT_ANEW } else { GOES_ON })?;
+    // Asking whether it answers is part of the time that was given.
+    let begun = Instant::now();
+    let router = || args.connect(socket);
     match &meant.keeper {
         Keeper::Systemd(unit) if !unit.is_up() => Ok(None),
         Keeper::Systemd(unit) => {
             let mut router = router().ok().filter(|_| unit.pid.is_some());
-            let ending = Ending::new(args, router.as_mut(), unit.pid, out)?;
+            let ending = Ending::new(args, begun, router.as_mut(), unit.pid, out)?;
             ending.by_systemd(verb, router).map(Some)
         }
         Keeper::Launchd => {
             let mut router = router().ok();
-            let ending = Ending::new(args, router.as_mut(), None, out)?;
+            let ending = Ending::new(args, begun, router.as_mut(), None, out)?;
             launchd::stop()?;
             ending.watched(router, meant.holder.as_ref()).map(Some)
         }
-        Keeper::Itself => by_itself(meant.holder.as_ref(), router(), args, out),
+        Keeper::Itself => by_itself(meant.holder.as_ref(), router(), args, begun, out),
     }
 }
 
@@ -57,17 +65,14 @@ fn by_itself(
     holder: Option<&Holder>,
     router: Result<Connection, Failure>,
     args: &PatienceArgs,
+    begun: Instant,
     out: &mut Output,
 ) -> Result<Option<Stopped>, Failure> {
     let pid = holder.and_then(|holder| holder.pid);
     match (router, holder) {
         (Ok(mut router), _) => {
-            let status = router.ask(&Request::Status);
-            let pid = match status {
-                Ok(Answer::Status(status)) => Some(status.pid),
-                _ => pid,
-            };
-            let mut ending = Ending::new(args, Some(&mut router), pid, out)?;
+            let pid = router.status().map_or(pid, |status| Some(status.pid));
+            let mut ending = Ending::new(args, begun, Some(&mut router), pid, out)?;
             let followed = ending.follow(&mut router);
             match (followed, holder) {
                 (Ok(ended), holder) => ending.gone(Some(ended), Some(&router), holder).map(Some),
@@ -80,7 +85,7 @@ fn by_itself(
             }
         }
         (Err(_), Some(holder)) => {
-            let ending = Ending::new(args, None, pid, out)?;
+            let ending = Ending::new(args, begun, None, pid, out)?;
             terminate(holder)?;
             ending.gone(None, None, Some(holder)).map(Some)
         }

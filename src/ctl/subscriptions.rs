@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::connection::Connection;
 use super::failure::Failure;
-use super::output::{Output, plain};
-use super::table::{Column, lines};
+use super::output::{Output, patterns, plain, some};
+use super::table::{self, Column};
 use crate::admin::messages::{Answer, Request, Subscription};
 
 pub(super) fn run(router: &mut Connection, out: &mut Output) -> Result<(), Failure> {
@@ -30,35 +30,30 @@ pub(super) fn run(router: &mut Connection, out: &mut Output) -> Result<(), Failu
         Column::Words("CLIENT"),
         Column::Numbers("MATCHED"),
         Column::Words("GROUP"),
-        Column::Words("TOPICS"),
         Column::Words("FILTERS"),
+        Column::Words("TOPICS"),
     ];
-    for line in lines(&columns, &subscriptions.into_iter().map(row).collect::<Vec<_>>()) {
-        out.line(line)?;
-    }
-    Ok(())
+    table::print(out, &columns, &subscriptions.into_iter().map(row).collect::<Vec<_>>())
 }
 
 fn row(subscription: Subscription) -> Vec<String> {
-    let topics =
-        if subscription.topics.is_empty() { "*".to_owned() } else { plain(&subscription.topics.join(",")) };
+    let topics = patterns(&subscription.topics, 0);
     let filters = filters(&subscription);
     vec![
         subscription.id,
         subscription.client.unwrap_or_default(),
         subscription.matched.to_string(),
         plain(&subscription.group.unwrap_or_default()),
-        topics,
         filters,
+        topics,
     ]
 }
 
 fn filters(subscription: &Subscription) -> String {
-    let list = |name: &str, names: &[String]| {
-        (!names.is_empty()).then(|| format!("{name}={}", plain(&names.join(","))))
-    };
+    let list =
+        |name: &str, names: &[String]| (!names.is_empty()).then(|| format!("{name}={}", some(names, 0)));
     let least = (subscription.min_priority > 1).then(|| format!("priority>={}", subscription.min_priority));
-    let targets = subscription.targets.as_ref().map(|names| format!("targets={}", plain(&names.join(","))));
+    let targets = subscription.targets.as_ref().map(|names| format!("targets={}", some(names, 0)));
     let all = [least, list("types", &subscription.types), list("sources", &subscription.sources), targets];
     all.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

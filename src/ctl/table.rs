@@ -1,5 +1,8 @@
 //! Rows in columns that stand under each other.
 
+use super::failure::Failure;
+use super::output::Output;
+
 /// A column.
 #[derive(Clone, Copy)]
 pub(super) enum Column {
@@ -28,6 +31,29 @@ pub(super) fn lines(columns: &[Column], rows: &[Vec<String>]) -> Vec<String> {
     all().map(line).collect()
 }
 
+/// Prints a table. On a terminal its last column is cut to what room there is, for a row that wraps is hard to read; in a
+/// pipe nothing is.
+pub(super) fn print(out: &mut Output, columns: &[Column], rows: &[Vec<String>]) -> Result<(), Failure> {
+    let all = lines(columns, rows);
+    let all = match out.width() {
+        Some(width) => cut(all, width),
+        None => all,
+    };
+    all.into_iter().try_for_each(|line| out.line(line))
+}
+
+/// Only the last column is cut, and no further than to its heading, the end of the first line.
+fn cut(lines: Vec<String>, width: usize) -> Vec<String> {
+    let width = width.max(lines.first().map_or(0, |heading| heading.chars().count()));
+    let one = |line: String| {
+        if line.chars().count() <= width {
+            return line;
+        }
+        line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    };
+    lines.into_iter().map(one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,5 +64,13 @@ mod tests {
         let columns = [Column::Words("NAME"), Column::Numbers("N"), Column::Words("X")];
         let rows = [row("ä", "100", "y"), row("long one", "7", "")];
         assert_eq!(lines(&columns, &rows), ["NAME        N  X", "ä         100  y", "long one    7"]);
+    }
+
+    #[test]
+    fn on_a_terminal_the_last_column_is_cut() {
+        let table = || ["ID  TOPIC", "7   ä.long.topic", "8   short"].map(str::to_owned).to_vec();
+        assert_eq!(cut(table(), 12), ["ID  TOPIC", "7   ä.long.…", "8   short"]);
+        assert_eq!(cut(table(), 3), ["ID  TOPIC", "7   ä.lo…", "8   short"]);
+        assert_eq!(cut(table(), 80), table());
     }
 }

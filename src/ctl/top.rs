@@ -37,7 +37,7 @@ pub(super) struct TopArgs {
     #[arg(short, long, value_name = "DURATION", default_value = "1s", value_parser = interval)]
     pub interval: Duration,
 
-    /// How often at most, where it is printed: with --json [default: without end], or without a terminal [default: 1]
+    /// How often at most, where it is printed: with --json [default: without end], or without a terminal, or on a dumb one [default: 1]
     #[arg(long, value_name = "N")]
     pub count: Option<u64>,
 }
@@ -61,7 +61,8 @@ pub(super) fn run(socket: Option<PathBuf>, out: &mut Output, args: TopArgs) -> R
     if out.json {
         return print(router, first, &args, |seen| out.json_line(&seen.top));
     }
-    if !io::stdout().is_terminal() {
+    // One that is dumb cannot move its cursor.
+    if !io::stdout().is_terminal() || std::env::var_os("TERM").is_some_and(|kind| kind == "dumb") {
         let args = TopArgs { count: args.count.or(Some(1)), ..args };
         let mut state = State::new(args.interval);
         return print(router, first, &args, |seen| {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::failure::{Failure, SYSTEM, UNAVAILABLE};
-use super::output::{Output, by_priority, plain};
+use super::failure::{Failure, NO_ANSWER, NOT_RUNNING, SYSTEM, UNAVAILABLE};
+use super::output::{Output, by_priority, count, plain};
 use super::wire::{self, Place};
 use crate::client::{Address, Backoff, Connection, Delivery, Error, Gap, Message, Request};
 use crate::protocol::{Pattern, Subscription};
@@ -96,11 +96,11 @@ impl<'a> Watch<'a> {
 
     async fn first(&mut self) -> Result<Connection, Failure> {
         let (address, failure) = match self.place.find() {
-            Ok(address) => match wire::connect(&address).await {
+            Ok(address) => match self.place.connect(&address).await {
                 Ok(connection) => return Ok(connection),
-                Err(error) => (Some(address), wire::failed(error)),
+                Err(failure) => (Some(address), failure),
             },
-            Err(failure) if self.place.socket.is_some() => (None, failure),
+            Err(failure) if failure.is(NOT_RUNNING) || failure.is(NO_ANSWER) => (None, failure),
             Err(failure) => return Err(failure),
         };
         if !self.wait {
@@ -161,8 +161,8 @@ impl<'a> Watch<'a> {
         let both: Vec<_> =
             gap.evicted.iter().zip(&gap.expired).map(|(evicted, expired)| evicted + expired).collect();
         let text = format!(
-            "missed {} events (priority: {}): this reader is too slow",
-            gap.total(),
+            "missed {} (priority: {}): this reader is too slow",
+            count(gap.total(), "event"),
             by_priority(&both)
         );
         self.out.notice("missed", text);

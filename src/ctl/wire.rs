@@ -11,7 +11,7 @@ use super::connection::Connection as Admin;
 use super::failure::{DENIED, Failure, NO_ANSWER, NOT_RUNNING, PROTOCOL, SYSTEM, UNAVAILABLE, USAGE};
 use super::find;
 use super::output::plain;
-use crate::admin::messages::{Answer, Request};
+use crate::admin::messages::{RUNNING, Status};
 use crate::client::{Address, Connection, Error, Options};
 
 /// Names the router for clients: whoever sets it means that one, also beside another on this machine.
@@ -42,7 +42,43 @@ impl Place {
         }
         match named(env::var(VARIABLE).ok()) {
             Some(address) => address,
-            None => self.ask().or_else(|_| STANDARD.parse().map_err(failed)),
+            None => self.ask().or_else(|failure| self.elsewhere(failure)),
+        }
+    }
+
+    /// Who has no router of their own, or may not ask it, may still speak to one at the standard place. Not so when it
+    /// was said which one is meant, or when that one has trouble.
+    fn elsewhere(&self, failure: Failure) -> Result<Address, Failure> {
+        match (failure.is(NOT_RUNNING) || failure.is(DENIED))
+            && !find::is_named(None)
+            && !find::is_socket_set()
+        {
+            true => STANDARD.parse().map_err(failed),
+            false => Err(failure),
+        }
+    }
+
+    /// Connects for the first time. A router that ends takes nobody in, and is not started by those who hear that it
+    /// is not running.
+    pub async fn connect(&self, address: &Address) -> Result<Connection, Failure> {
+        connect(address).await.map_err(|error| match failed(error) {
+            failure if failure.is(NOT_RUNNING) => self.why_not(address).unwrap_or(failure),
+            failure => failure,
+        })
+    }
+
+    /// What the admin socket knows of why nobody answers there.
+    fn why_not(&self, address: &Address) -> Option<Failure> {
+        match self.status() {
+            Ok(status) if status.phase != RUNNING && status.url.parse().ok().as_ref() == Some(address) => {
+                let text = format!(
+                    "the router at {address} is {}: it takes nobody in any more",
+                    plain(&status.phase)
+                );
+                Some(Failure::new(UNAVAILABLE, "draining", text))
+            }
+            Err(failure) if failure.is(DENIED) && self.url.is_none() => Some(failure),
+            _ => None,
         }
     }
 
@@ -57,11 +93,11 @@ impl Place {
     }
 
     fn ask(&self) -> Result<Address, Failure> {
-        let mut admin = find::socket(self.socket.clone()).and_then(Admin::open)?;
-        match admin.ask(&Request::Status)? {
-            Answer::Status(status) => status.url.parse().map_err(failed),
-            _ => Err(admin.not_understood("it is no status")),
-        }
+        self.status()?.url.parse().map_err(failed)
+    }
+
+    fn status(&self) -> Result<Box<Status>, Failure> {
+        find::socket(self.socket.clone()).and_then(Admin::open)?.status()
     }
 }
 

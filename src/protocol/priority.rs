@@ -17,8 +17,14 @@ impl Priority {
     pub const LEVELS: usize = 10;
     /// LOWEST, 1.
     pub const LOWEST: Self = Self(1);
+    /// LOW, 3.
+    pub const LOW: Self = Self(3);
     /// NORMAL, 5: what an event has when its publisher names none.
     pub const NORMAL: Self = Self(5);
+    /// HIGH, 7.
+    pub const HIGH: Self = Self(7);
+    /// CRITICAL, 9.
+    pub const CRITICAL: Self = Self(9);
     /// SYSTEM, 10.
     pub const SYSTEM: Self = Self(10);
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use jiff::{Timestamp, tz::Offset};
 use serde::de::{Deserialize, Deserializer, Error};
+use serde::ser::{Serialize, Serializer};
 
 use super::write;
 
@@ -51,6 +52,12 @@ impl Time {
 impl fmt::Display for Time {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(std::str::from_utf8(&self.written()).unwrap_or_default())
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        into.collect_str(self)
     }
 }
 

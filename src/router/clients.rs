@@ -1,5 +1,7 @@
 //! Clients and their subscriptions come and go.
 
+use std::fmt;
+
 use uuid::Uuid;
 
 use super::client::{Client, ClientName, Notice};
@@ -19,6 +21,21 @@ pub enum Refusal {
     NotFound,
     /// The subscription is another client's.
     NotOwner,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MaxClients(limit) => {
+                write!(f, "as many clients are connected as may be (max_clients is {limit})")
+            }
+            Self::MaxSubscriptions(limit) => {
+                write!(f, "it has as many subscriptions as it may have (limits.max_subscriptions is {limit})")
+            }
+            Self::NotFound => write!(f, "no subscription has this id"),
+            Self::NotOwner => write!(f, "the subscription is another client's"),
+        }
+    }
 }
 
 /// A subscription that was made.

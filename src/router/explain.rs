@@ -8,7 +8,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::groups::Advantage;
-use super::inspect::{LOOKED_AT, NAMES, Page, ROWS};
+use super::inspect::{LOOKED_AT, NAMES, Page, ROWS, is_meant};
 use super::outbox::Room;
 use super::rehearsal::{Outcome, Rehearsal};
 use super::subscription::{Part, Subscription, SubscriptionKey};
@@ -72,6 +72,16 @@ pub enum Obstacle {
     Expelled,
 }
 
+impl Obstacle {
+    /// The subscription does not ask for such an event, whatever its client's state.
+    pub fn is_a_filter(&self) -> bool {
+        match self {
+            Self::Pattern(_) | Self::Priority(_) | Self::Type | Self::Source | Self::Target => true,
+            Self::Group { .. } | Self::Outbox(_) | Self::Expelled => false,
+        }
+    }
+}
+
 /// What would become of an event for one subscription.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Explained {
@@ -81,6 +91,8 @@ pub struct Explained {
     pub client: Option<ClientName>,
     /// What it asks for, lists cut short.
     pub wanted: Wanted,
+    /// Patterns beside those.
+    pub more_topics: usize,
     /// All that keeps the event from it, in the order in which it is looked at. Nothing: it would be delivered.
     pub obstacles: Vec<Obstacle>,
     /// For it, something that ranks lower would be shed.
@@ -163,7 +175,7 @@ impl Router {
         Page { rows, next: (end < all).then_some(end) }
     }
 
-    /// Where an event of this id is, looking on from a place; and where to look on after that.
+    /// Where an event of this id is, or of one that begins so, looking on from a place; and where to look on after that.
     pub fn locate(&self, id: &str, from: Place) -> (Vec<Located>, Option<Place>) {
         let (mut found, mut looked_at) = (Vec::new(), 0);
         let (mut part, mut skipped) = from;
@@ -174,7 +186,7 @@ impl Router {
                 }
                 looked_at += 1;
                 skipped += 1;
-                if event.id() == id {
+                if is_meant(event, id) {
                     found.push(Located { event: Arc::clone(event), deadline, spot });
                 }
             }
@@ -245,6 +257,7 @@ impl Router {
         Explained {
             subscription: subscription.id,
             client: self.client_name(subscription.client).cloned(),
+            more_topics: subscription.patterns.len() - wanted.topics.len(),
             wanted,
             obstacles,
             sheds,

@@ -100,6 +100,34 @@ pub struct Requeued {
     pub refused: u64,
 }
 
+/// Shorter beginnings of an id are soon of several.
+const BEGINNING: usize = 4;
+
+/// Characters of a UUID with its hyphens.
+const UUID: usize = 36;
+
+/// Whether an event is meant by its id, or by the beginning of a UUID: names that publishers gave themselves may be the
+/// beginnings of others.
+pub(super) fn is_meant(event: &Event, wanted: &str) -> bool {
+    let id = event.id();
+    id == wanted
+        || wanted.len() >= BEGINNING
+            && id.starts_with(wanted)
+            && id.len() == UUID
+            && Uuid::try_parse(id).is_ok()
+}
+
+/// Whose dead letters are meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Meant {
+    /// There are none.
+    Nothing,
+    /// Those of the event with this id.
+    Event(String),
+    /// It could be several.
+    Several,
+}
+
 impl Router {
     /// Clients from this place on.
     pub fn client_page(&self, from: usize, now: impl Into<Moment>) -> Page<ClientRow> {
@@ -198,6 +226,24 @@ impl Router {
         let rows: Vec<_> = all.skip(from).take(ROWS).cloned().collect();
         let end = from.saturating_add(rows.len());
         Page { rows, next: (end < self.dead.iter().len()).then_some(end) }
+    }
+
+    /// Which event with dead letters has this id, or one that begins so.
+    pub fn dead_event(&self, wanted: &str) -> Meant {
+        let mut found: Option<&str> = None;
+        let mut is_clear = true;
+        for id in self.dead.iter().filter(|letter| is_meant(&letter.event, wanted)).map(|it| it.event.id()) {
+            if id == wanted {
+                return Meant::Event(id.to_owned());
+            }
+            is_clear &= found.is_none_or(|other| other == id);
+            found = Some(id);
+        }
+        match found {
+            None => Meant::Nothing,
+            Some(id) if is_clear => Meant::Event(id.to_owned()),
+            Some(_) => Meant::Several,
+        }
     }
 
     /// The dead letters of one event, oldest first; no more than a page has room for.

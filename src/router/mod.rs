@@ -42,7 +42,7 @@ pub use explain::{Admission, Explained, Located, Obstacle, Place, Spot, Whom};
 pub use groups::Advantage;
 pub use health::{ClientView, Rates, Slow, Stats};
 pub use index::Index;
-pub use inspect::{Behind, ClientRow, Page, Requeued, SubscriptionRow};
+pub use inspect::{Behind, ClientRow, Meant, Page, Requeued, SubscriptionRow};
 pub use latency::{Histogram, Latency, Moment};
 pub use leftovers::{Left, Leftover, Owed};
 pub use publish::{Published, Receipt, Refusals};

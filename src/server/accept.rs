@@ -167,7 +167,7 @@ async fn let_in(
             Some(Connection::new(hub, socket, Dialogue::new(key, id, rate), early))
         }
         Err(refusal) => {
-            tracing::warn!(name: "gadugi.client_refused", remote = %peer, reason = ?refusal, "a client was refused");
+            tracing::warn!(name: "gadugi.client_refused", remote = %peer, reason = %refusal, "a client was refused");
             dismiss(socket, refusal_words(refusal), permit).await;
             None
         }

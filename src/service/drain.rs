@@ -43,7 +43,7 @@ pub(super) struct Ending<'a> {
 pub(super) struct Recorded {
     /// What is in the spool.
     left: Left,
-    /// `None`: what is left goes to the dead letters.
+    /// `None`: what is left is counted among the dead letters, and lost when the process ends.
     spool: Option<PathBuf>,
     /// The spool could not be written.
     failed: bool,
@@ -64,7 +64,8 @@ impl Ending<'_> {
         let left = self.hub.with(|router| router.take_left());
         let by_priority = left.by_priority();
         let recorded = record(self.hub, self.settings.spool.as_deref(), left, started.elapsed()).await;
-        self.status.left(by_priority, if recorded.spool.is_some() { "spool" } else { "dead letters" });
+        let kept = recorded.spool.as_ref().filter(|_| !recorded.left.is_empty()).map(|_| "spool");
+        self.status.left(by_priority, kept);
         if !hurried {
             self.status.doing(Phase::Closing);
             self.close(spread).await;
@@ -150,7 +151,7 @@ async fn record(hub: &Arc<Hub>, path: Option<&Path>, left: Left, took: Duration)
     let Some(path) = path else {
         tracing::warn!(
             name: "gadugi.drain", left = count, by_priority, subscribers, millis, kept = "dead letters",
-            "drained: {count} events are left for {subscribers} subscribers (priority: {by_priority}) and go to the dead letters"
+            "drained: {count} events are left for {subscribers} subscribers (priority: {by_priority}) and are lost: drain.spool is not set"
         );
         bury(hub, left);
         return Recorded { left: Left::default(), spool: None, failed: false };

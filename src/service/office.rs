@@ -125,7 +125,7 @@ pub(super) fn open(
         hub: Arc::clone(hub),
         url,
         listeners: [names, pages].concat(),
-        config_file: loaded.file.as_ref().map(|file| file.display().to_string()),
+        config_file: loaded.file.clone(),
         recent_errors: recent_errors(log.clone()),
         log: log.place().to_owned(),
         user: geteuid().as_raw(),

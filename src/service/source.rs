@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Inputs, Loaded};
+use crate::config::{Inputs, Loaded, Origin};
 
 /// The inputs of the start, and the directory from which relative paths count.
 #[derive(Clone, Debug)]
@@ -40,6 +40,11 @@ impl Source {
         for path in paths.into_iter().flatten() {
             *path = self.absolute(path);
         }
+        for origin in loaded.origins.values_mut() {
+            if let Origin::File { file, .. } = origin {
+                *file = self.absolute(Path::new(file)).display().to_string();
+            }
+        }
     }
 
     /// The path as it was meant at the start.
@@ -65,10 +70,15 @@ mod tests {
         std::fs::write(directory.path().join("c.toml"), text).unwrap();
         let inputs = Inputs { file: Some("./c.toml".into()), ..Inputs::default() };
         let source = Source::below(directory.path().to_owned(), inputs);
+        // As the command line named it, which is what the start itself loads.
+        let relative = Origin::File { file: "c.toml".to_owned(), at: Some((2, 1)) };
         let mut loaded = config::load(&source.inputs).unwrap();
+        loaded.origins.insert("process.pid_file", relative);
         source.settle(&mut loaded);
         let at = |name| Some(directory.path().join(name));
         assert_eq!(loaded.file, at("c.toml"));
+        let origin = format!("{}:2:1", directory.path().join("c.toml").display());
+        assert_eq!(loaded.origin("process.pid_file").to_string(), origin);
         assert_eq!(loaded.config.process.pid_file, at("a.pid"));
         assert_eq!(loaded.config.log.file, at("b.log"));
         assert_eq!(loaded.config.admin.socket, at("s"));

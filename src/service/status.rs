@@ -41,8 +41,8 @@ impl Status {
         self.life.subscribe()
     }
 
-    /// What was left at the end, by priority, and where it is.
-    pub fn left(&self, by_priority: [u64; 10], kept: &'static str) {
+    /// What was left at the end, by priority, and what keeps it.
+    pub fn left(&self, by_priority: [u64; 10], kept: Option<&'static str>) {
         self.life.send_modify(|life| life.left = Some((by_priority, kept)));
     }
 

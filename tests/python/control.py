@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from routers import environment, program
 
 PATIENCE = 60.0
@@ -72,6 +74,28 @@ def run(command, env, before=()) -> Outcome:
 
 def is_root() -> bool:
     return os.getuid() == 0
+
+
+def needs_root() -> None:
+    """Only root can become somebody else. Without it the test says that it did not run, which tests/run takes for a
+    failure."""
+    if not is_root():
+        pytest.skip("only root can become another user")
+
+
+def open_to_others(tmp_path: Path, mode: int = 0o711) -> None:
+    """pytest's directories are root's alone, and what cannot be reached cannot be read, run or removed."""
+    for folder in [tmp_path, *tmp_path.parents[:2]]:
+        folder.chmod(mode)
+
+
+def for_others(tmp_path: Path, what: Path | None = None, mode: int = 0o711) -> Path:
+    """A copy of the control program, or of another one, that every user can run."""
+    open_to_others(tmp_path, mode)
+    public = tmp_path / "program"
+    public.write_bytes((what or ctl()).read_bytes())
+    public.chmod(0o755)
+    return public
 
 
 class Talk:

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from client import connect, until
-from control import Talk, control, ctl, folder_of, is_root, run, socket_of
+from control import Talk, control, ctl, folder_of, for_others, is_root, needs_root, run, socket_of
 from routers import START_PATIENCE, Router, environment, program
 
 GREETING = {"protocol": 1, "version": "tests"}
@@ -74,13 +74,8 @@ async def test_a_setting_for_later_is_said_to_be_one(tmp_path):
 
 async def test_who_is_in_its_group_may_look_and_nobody_else_may_connect(start, tmp_path):
     """As the user nobody; only root can become another one."""
-    if not is_root():
-        return
-    for folder in [tmp_path, *tmp_path.parents[:2]]:
-        folder.chmod(0o711)
-    public = tmp_path / "ctl"
-    public.write_bytes(ctl().read_bytes())
-    public.chmod(0o755)
+    needs_root()
+    public = for_others(tmp_path)
     router = start(admin__socket_group="nogroup")
     folder_of(router).chmod(0o755)
 
@@ -99,13 +94,8 @@ async def test_who_is_in_its_group_may_look_and_nobody_else_may_connect(start, t
 
 async def test_admins_by_name_number_and_group_may_change_something_and_others_still_may_not(start, tmp_path):
     """As other users; only root can become one. The group also counts when it is not the process's first."""
-    if not is_root():
-        return
-    for folder in [tmp_path, *tmp_path.parents[:2]]:
-        folder.chmod(0o711)
-    public = tmp_path / "ctl"
-    public.write_bytes(ctl().read_bytes())
-    public.chmod(0o755)
+    needs_root()
+    public = for_others(tmp_path)
     router = start(admin__socket_mode="0666", admin__admins="nobody,4711,@daemon")
     folder_of(router).chmod(0o755)
 
@@ -130,16 +120,11 @@ async def test_admins_that_are_not_there_are_a_mistake(start, name):
 
 
 async def test_the_service_s_own_user_may_change_something(start, tmp_path):
-    if not is_root():
-        return
-    for folder in [tmp_path, *tmp_path.parents[:2]]:
-        folder.chmod(0o711)
+    needs_root()
+    public = for_others(tmp_path)
     made = tmp_path / "made"
     router = start(runtime_dir=made, process__user="nobody")
     assert (made / "admin.sock").owner() == "nobody"
-    public = tmp_path / "ctl"
-    public.write_bytes(ctl().read_bytes())
-    public.chmod(0o755)
     before = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
     assert run([public, "dead-letters", "purge", "--all"], environment(made), before=before).code == 0
     await asyncio.to_thread(router.stop)
@@ -216,12 +201,8 @@ async def test_a_second_router_of_the_default_place_runs_without_a_socket(tmp_pa
     before = ["env", "-u", "GADUGI_ROUTER_RUNTIME_DIR"]
     if is_root():
         # Root's default place is the machine's, which a test leaves alone.
+        public = for_others(tmp_path, program())
         tmp_path.chmod(0o777)
-        for folder in tmp_path.parents[:2]:
-            folder.chmod(0o711)
-        public = tmp_path / "router"
-        public.write_bytes(program().read_bytes())
-        public.chmod(0o755)
         before = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *before]
     else:
         public = program()

@@ -58,6 +58,17 @@ async def test_events_have_the_size_and_the_priorities_that_were_asked_for(route
             assert sizes == {32} and seen == priorities
 
 
+async def test_events_may_be_large(router):
+    outcome = await control(router, "bench", "--events", "3", "--size", "100000", "--json")
+    assert outcome.code == 0 and outcome.json["delivered"] == 3
+
+
+async def test_events_that_are_too_large_for_the_router_are_refused(start):
+    router = start(limits__max_message_size="64KiB")
+    outcome = await control(router, "bench", "--events", "3", "--size", "100000")
+    assert outcome.code == 69 and outcome.out == "" and outcome.err.count("\n") == 1, outcome
+
+
 async def test_a_rate_and_a_duration_hold(router):
     found = await report(router, "--rate", "200", "--duration", "1s", "--publishers", "2")
     # Each publisher sends its first event at once; how many come before the end is up to the machine.

@@ -1,6 +1,7 @@
 """gadugi-routerctl configure: by --set, and by its questions in a pseudo-terminal whose screen is read back."""
 import asyncio
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pexpect
 import pyte
 import pytest
 
-from control import PATIENCE, control, ctl, folder_of, is_root, run
+from control import PATIENCE, control, ctl, folder_of, for_others, needs_root, run
 from routers import environment, program
 
 FILE = """\
@@ -71,7 +72,7 @@ class Terminal:
 
     def group(self, down: int) -> None:
         """Chooses from the list of groups, counted from the one that it stands at."""
-        self.shows("Which settings?")
+        self.shows("Which settings? (Esc: no more)")
         self.child.send("\x1b[B" * down + "\r")
 
     def end(self) -> int:
@@ -93,6 +94,14 @@ async def test_set_changes_values_and_nothing_else(file, tmp_path):
     assert again == (0, f"{file}: nothing changes\n", "")
 
 
+async def test_lines_end_as_they_did(file, tmp_path):
+    file.write_bytes(FILE.replace("\n", "\r\n").encode())
+    outcome = configure(tmp_path, "--config", file, "--set", "max_clients=8", "--set", "limits.ping_interval=90s")
+    assert outcome.code == 0 and outcome.err == ""
+    expected = FILE.replace("= 7", "= 8") + 'ping_interval = "90s"\n'
+    assert file.read_bytes() == expected.replace("\n", "\r\n").encode()
+
+
 async def test_a_dry_run_shows_the_difference_and_writes_nothing(file, tmp_path):
     outcome = configure(tmp_path, "--config", file, "--set", "host=::1", "--dry-run", "--json")
     assert outcome.json["changes"] == [{"key": "host", "old": '"localhost"', "new": '"::1"'}]
@@ -108,6 +117,8 @@ async def test_every_mistake_is_told_and_then_nothing_is_written(file, tmp_path)
     outcome = configure(tmp_path, "--config", file, "--set", "max_clients=8")
     assert outcome.code == 78 and outcome.out == "" and f"{file}:9:16: limits.publish_rate" in outcome.err
     assert f"{file}:10:1: limits.what" in outcome.err and "max_clients = 7" in file.read_text()
+    outcome = configure(tmp_path, "--config", file, "--set", "=1")
+    assert outcome.code == 64 and "key of a setting is missing" in outcome.err
     outcome = configure(tmp_path, "--config", file, "--set", "max_client=8")
     assert outcome.code == 64 and "did you mean max_clients?" in outcome.err
     file.write_text("port = \n")
@@ -130,16 +141,12 @@ async def test_what_cannot_be_done_says_what_to_do(tmp_path, file):
 
 async def test_who_may_not_write_hears_to_use_sudo(file, tmp_path):
     """As the user nobody; only root can become another one."""
-    if not is_root():
-        return
-    for folder in [tmp_path, *tmp_path.parents[:2]]:
-        folder.chmod(0o755)
-    public = tmp_path / "ctl"
-    public.write_bytes(ctl().read_bytes())
-    public.chmod(0o755)
+    needs_root()
+    public = for_others(tmp_path, mode=0o755)
     outcome = run([public, "configure", "--config", file, "--set", "port=8"], environment(tmp_path),
                   before=["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"])
-    assert outcome.code == 77 and outcome.out == "" and "use sudo" in outcome.err and file.read_text() == FILE
+    assert outcome.code == 77 and outcome.out == "" and file.read_text() == FILE
+    assert f"no permission to write in {tmp_path}, where {file} is replaced: use sudo" in outcome.err
 
 
 async def test_the_running_router_s_own_file_is_meant_and_it_is_told(start):
@@ -149,6 +156,30 @@ async def test_the_running_router_s_own_file_is_meant_and_it_is_told(start):
     assert [change["key"] for change in outcome.json["reloaded"]["changed"]] == ["max_clients"]
     assert [change["key"] for change in outcome.json["reloaded"]["needs_restart"]] == ["threads"]
     assert router.config_file.read_text().startswith("# Our router.\n\nport = 0            # a free one\nmax_clients = 9\n")
+
+
+async def test_a_file_that_nobody_can_tell_is_asked_for(file, tmp_path):
+    """Not the machine's: that would be another router's."""
+    outcome = configure(tmp_path, "--set", "port=1")
+    assert outcome.code == 64 and outcome.out == "" and "--config" in outcome.err and "not running" in outcome.err
+    clean = {name: value for name, value in environment(tmp_path).items() if name != "GADUGI_ROUTER_RUNTIME_DIR"}
+    outcome = run([ctl(), "configure", "--socket", tmp_path / "s", "--set", "port=1", "--json"], clean)
+    assert outcome.code == 64 and outcome.error["code"] == "unknown_file"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(tmp_path / "admin.sock"))
+    outcome = configure(tmp_path, "--set", "port=1")
+    assert outcome.code == 64 and "nobody answers" in outcome.err and "--config" in outcome.err
+
+
+async def test_a_file_of_another_router_is_not_reloaded(start, file):
+    router = start(config=FILE, port=None)
+    outcome = await control(router, "configure", "--config", file, "--set", "max_clients=9", "--reload")
+    assert outcome.code == 64 and outcome.out == "" and file.read_text() == FILE
+    assert f"reads {router.config_file}, not {file}" in outcome.err and "nothing is written" in outcome.err
+    same = router.config_file.parent / "." / "link.toml"
+    same.symlink_to(router.config_file)
+    outcome = await control(router, "configure", "--config", same, "--set", "max_clients=9", "--reload")
+    assert outcome.code == 0 and "changed: max_clients = 7 → 9" in outcome.out
 
 
 async def test_the_questions_explain_check_and_write(start):
@@ -203,8 +234,32 @@ async def test_ctrl_c_leaves_the_file_and_the_terminal_as_they_were(file, tmp_pa
     assert file.read_text() == FILE
 
 
+async def test_esc_leaves_the_list_and_says_no(file, tmp_path):
+    def left() -> int:
+        terminal = Terminal(environment(tmp_path), "--config", file)
+        terminal.group(0)
+        terminal.answer("host (Enter keeps", "\r")
+        terminal.answer("port (Enter keeps", "\r")
+        terminal.answer("max_queue_size (Enter keeps", "\r")
+        terminal.answer("max_clients (Enter keeps 7", "12\r")
+        for key in ("use_multi_queue", "log_level", "threads"):
+            terminal.answer(f"{key} (Enter keeps", "\r")
+        terminal.shows("❯ [limits]")
+        terminal.child.send("\x1b")
+        terminal.shows("+max_clients = 12")
+        terminal.answer("Write ", "\x1b")
+        terminal.shows("nothing is written")
+        return terminal.end()
+    assert await asyncio.to_thread(left) == 0
+    assert file.read_text() == FILE
+
+
 async def test_a_new_file_is_made_by_answers(tmp_path):
     file = tmp_path / "new" / "c.toml"
+    outcome = configure(tmp_path, "--config", file, "--set", "port=1")
+    assert outcome.code == 69 and outcome.out == "" and f"no directory {file.parent}" in outcome.err
+    assert not file.parent.exists()
+    file.parent.mkdir()
 
     def answered():
         terminal = Terminal(environment(tmp_path), "--config", file)

@@ -170,6 +170,28 @@ async def test_of_many_subscriptions_the_nearest_are_shown(router):
         assert "… and more: --limit 301 shows all\n0 of 301 subscriptions would get it\n" in text
 
 
+async def test_of_many_patterns_the_nearest_are_named_and_how_many_more_there_are(router):
+    async with await connect(router) as client:
+        await client.subscribe(*[f"far.{number}" for number in range(300)])
+        answer = (await control(router, "explain", "-t", "near", "--json")).json
+        [row] = answer["subscriptions"]
+        assert len(row["topics"]) == 8 and row["more_topics"] == 292
+        assert row["steps"][0]["message"].endswith("; and +292 more that are further from it")
+        assert " +292 more: would not be delivered" in (await control(router, "explain", "-t", "near")).out
+        # What was assumed is said, and nothing of how it was asked.
+        assert (answer["event"]["priority"], answer["event"]["type"]) == (5, "custom") and "from" not in answer["event"]
+
+
+async def test_what_a_slow_client_missed_is_told_only_where_the_event_is_for_it(start):
+    router = start(limits__outbox_events=50, drain__timeout="1s")
+    slow = await stalled_subscriber(router, "t")
+    await fill_until_refused(router, "t", 5)
+    of_other, of_it = [(await control(router, "explain", "-t", topic, "--json")).json["subscriptions"][0]["notes"]
+                       for topic in ("other", "t")]
+    assert of_other == [] and "deliveries because it is slow" in "".join(of_it)
+    slow.vanish()
+
+
 async def test_an_event_that_was_evicted_and_one_that_waits_are_found(start):
     router = start(limits__outbox_events=50, drain__timeout="1s")
     slow = await stalled_subscriber(router, "t")

@@ -1,10 +1,12 @@
 """Where the commands that publish and subscribe find the router, and what they say of somebody else there."""
 import asyncio
+import signal
 import socket
 
 from client import connect, until
 from control import control, ctl, folder_of, run
 from routers import environment, free_port
+from stalled import fill_until_refused, stalled_subscriber
 from test_activation import Activated
 
 
@@ -47,6 +49,43 @@ async def test_where_the_router_is_found(router, start, tmp_path):
     outcome = run([ctl().with_name("gadugi-router"), "--check-config", "-c", router.config_file],
                   here | {"GADUGI_ROUTER_URL": other.url})
     assert outcome.code == 0 and "GADUGI_ROUTER_URL" not in outcome.out + outcome.err
+
+
+async def test_no_other_router_will_do_when_one_was_named(start, tmp_path):
+    """One at the standard place is somebody else's then."""
+    start(port=9090)
+    for words in (["publish", "t"], ["subscribe", "t"], ["monitor"], ["bench"]):
+        for env in (environment(tmp_path), environment(tmp_path, admin__socket=tmp_path / "s")):
+            outcome = await asyncio.to_thread(run, [ctl(), *words], env)
+            assert outcome.code == 3 and outcome.out == "" and str(tmp_path) in outcome.err, outcome
+
+
+async def test_a_router_that_does_not_answer_is_not_said_not_to_run(router):
+    router.process.send_signal(signal.SIGSTOP)
+    try:
+        outcome = await control(router, "publish", "t", "--json")
+    finally:
+        router.process.send_signal(signal.SIGCONT)
+    assert outcome.code == 4 and outcome.error["code"] == "no_answer"
+
+
+async def test_a_router_that_winds_down_is_said_to(start):
+    router = start(limits__outbox_events=50, drain__timeout="60s")
+    slow = await stalled_subscriber(router, "t")
+    await fill_until_refused(router, "t", 5)
+    draining = asyncio.create_task(control(router, "drain"))
+    await until(lambda: phase_is(router, "draining"), "it winds down")
+    for words in (["publish", "t"], ["publish", "t", "--url", f"ws://localhost:{router.port}"], ["bench"], ["monitor"]):
+        outcome = await control(router, *words, "--json")
+        assert outcome.code == 69 and outcome.error["code"] == "draining", outcome
+        assert "takes nobody in any more" in outcome.error["message"]
+    slow.vanish()
+    assert (await draining).code == 0
+    await asyncio.to_thread(router.ended)
+
+
+async def phase_is(router, phase: str) -> bool:
+    return (await control(router, "status", "--json")).json["phase"] == phase
 
 
 async def test_a_router_that_is_full(start):

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from client import until
-from control import PATIENCE, control, ctl, folder_of, is_root, run
+from control import PATIENCE, control, ctl, folder_of, for_others, needs_root, run
 from routers import environment, free_port
 
 MANY = 120
@@ -122,16 +122,24 @@ async def test_of_a_router_that_has_ended_the_settings_tell_where_its_log_is(log
     assert outcome.code == 69 and outcome.out == "" and f"{tmp_path}/no.log" in outcome.err
 
 
+async def test_the_log_of_another_router_is_not_shown(tmp_path):
+    """A named place without a router: the standard file and place are those of others."""
+    others = tmp_path / "logs" / "router.log"
+    others.parent.mkdir()
+    others.write_text("of another router\n")
+    env = environment(tmp_path) | {"LOGS_DIRECTORY": str(others.parent)}
+    outcome = run([ctl(), "logs"], env)
+    assert outcome.code == 69 and outcome.out == "" and "no router answers" in outcome.err
+    assert "GADUGI_ROUTER_LOG__FILE" in outcome.err and outcome.err.count("\n") == 1
+    outcome = run([ctl(), "logs"], env | {"GADUGI_ROUTER_LOG__FILE": str(others)})
+    assert outcome == (0, "of another router\n", "")
+
+
 async def test_who_may_not_read_the_file_hears_to_use_sudo(logging, tmp_path):
     """As the user nobody; only root can become another one."""
-    if not is_root():
-        return
+    needs_root()
     logging.file.chmod(0o600)
-    for folder in [tmp_path, *tmp_path.parents[:2]]:
-        folder.chmod(0o711)
-    public = tmp_path / "ctl"
-    public.write_bytes(ctl().read_bytes())
-    public.chmod(0o755)
+    public = for_others(tmp_path)
     env = environment(tmp_path) | {"GADUGI_ROUTER_LOG__TARGET": "file", "GADUGI_ROUTER_LOG__FILE": str(logging.file)}
     outcome = run([public, "logs"], env, before=["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"])
     assert outcome.code == 77 and outcome.out == ""

@@ -11,6 +11,7 @@ import websockets
 from client import connect, until
 from control import Talk, control, ctl, folder_of, run, socket_of
 from routers import environment
+from screens import Terminal
 from stalled import fill_until_refused, stalled_subscriber
 
 STATUS = """\
@@ -182,9 +183,12 @@ async def test_the_slow_ones_come_first_and_the_others_not_at_all(start):
         slowest = first["slowest_subscription"]
         assert (slowest["id"], slowest["topics"], slowest["more_topics"]) == (slow.subscription, ["t"], 0)
         assert slowest["waiting_events"] == sum(first["depth"]) and first["behind_seconds"] > 0
+        # What is being written is in no level any more.
+        assert first["in_flight"] == first["waiting_events"] - sum(first["depth"]) > 0
         text = (await control(router, "clients", "--slow")).out.splitlines()
         assert text[0].split() == ["ID", "ADDRESS", "WAITING", "BYTES", "BEHIND", "OUT/S", "EVICTED", "SLOWEST",
                                    "SUBSCRIPTION", "BY", "PRIORITY", "SOFTWARE"]
+        assert f" 5:{first['depth'][4]} +{first['in_flight']} being written " in text[1] + " ", text
         assert len(text) == 2 and f" t ({slowest['waiting_events']} waiting, {slow.subscription})" in text[1]
         assert "Dead Letters: " in (await control(router, "status")).out
     slow.vanish()
@@ -202,6 +206,20 @@ async def test_subscriptions_are_listed_with_filters_group_and_matches(router):
         assert shown["min_priority"] == 7 and shown["sources"] == ["s"]
         text = (await control(router, "subscriptions")).out
         assert "t,x.*" in text and "priority>=7 sources=s" in text
+
+
+async def test_of_many_topics_the_first_are_shown_and_a_terminal_is_not_left_by_the_last_column(router):
+    async with await connect(router) as client:
+        topics = [f"topic.number{number:03}" for number in range(300)]
+        await client.subscribe(*topics)
+        text = (await control(router, "subscriptions")).out.splitlines()[1]
+        assert text.endswith(",".join(topics[:8]) + " +292 more")
+        [shown] = (await control(router, "subscriptions", "--json")).json["subscriptions"]
+        assert sorted(shown["topics"]) == topics
+        with Terminal([ctl(), "subscriptions"], folder_of(router), (140, 20)) as terminal:
+            assert await asyncio.to_thread(terminal.ends) == 0
+        heading, row, *rest = [line for line in terminal.text.splitlines() if line.strip()]
+        assert heading.endswith("TOPICS") and row.endswith("…") and len(row) == 140 and not rest, terminal.text
 
 
 async def test_config_show_and_diff_tell_of_the_running_router(start):
@@ -230,6 +248,14 @@ async def test_config_check_needs_no_router(tmp_path):
     bad = run([ctl(), "config", "check", file, "--json"], environment(tmp_path))
     assert bad.code == 78 and len(bad.error["mistakes"]) == 3
     assert bad.error["mistakes"][0].startswith(f"{file}:1:8: port: ")
+
+
+async def test_config_check_without_a_file_checks_the_running_router_s(router):
+    good = await control(router, "config", "check")
+    assert good == (0, f"{router.config_file}: ok\n", "")
+    router.config_file.write_text("port = 'x'\n")
+    bad = await control(router, "config", "check")
+    assert bad.code == 78 and bad.out == "" and bad.err.startswith(f"{router.config_file}:1:8: port: ")
 
 
 async def test_wrong_usage_is_64_also_in_json(router):
@@ -262,14 +288,46 @@ async def test_what_an_event_was_lost_for_is_shown_and_it_can_be_routed_again_or
     await until(lambda: no_clients(router), "the stalled one is gone")
     async with await connect(router) as other:
         await other.subscribe("t")
-        outcome = await control(router, "dead-letters", "requeue", first["id"])
-        assert outcome.out == "1 events are routed once more, 1 dead letters\n"
+        outcome = await control(router, "dead-letters", "requeue", first["id"][:12])
+        assert outcome.out == "routed once more: 1 event, 1 dead letter\n"
         assert (await other.event())["id"] == first["id"]
     outcome = await control(router, "dead-letters", "requeue", first["id"], "--json")
     assert outcome.code == 69 and outcome.error["code"] == "not_found"
+    last = (await control(router, "dead-letters", "list", "--json")).json["dead_letters"][-1]["id"]
+    shown = (await control(router, "dead-letters", "show", last[:12], "--json")).json
+    assert shown["event"]["id"] == last
+    assert (await control(router, "explain", last[:12], "--json")).json["event"]["id"] == last
+    assert (await control(router, "dead-letters", "purge", last[:12])).out == "purged: 1 dead letter\n"
+    outcome = await control(router, "dead-letters", "purge", last[:12])
+    assert outcome.code == 69 and "no dead letter of the event" in outcome.err
     outcome = await control(router, "dead-letters", "purge", "--all", "--json")
     assert outcome.json["letters"] > 0
     assert (await control(router, "dead-letters", "list")).out == "there is no dead letter\n"
+
+
+async def test_a_beginning_that_could_be_of_several_events_changes_nothing(start):
+    router = start(limits__outbox_events=50, drain__timeout="1s")
+    peer = await stalled_subscriber(router, "t")
+    await fill_until_refused(router, "t", 5)
+    async with await connect(router) as client:
+        for id in ("4b1d0000-0000-4000-8000-00000000000a", "4b1d0000-0000-4000-8000-00000000000b", "order-1", "order-10"):
+            await client.publish({"id": id, "topic": "t", "priority": 1})
+    async def kept():
+        letters = (await control(router, "dead-letters", "list", "-n", "1000", "--json")).json["dead_letters"]
+        return [letter["id"] for letter in letters if letter["priority"] == 1]
+    before = await kept()
+    assert len(before) == 4
+    for command in (["dead-letters", "show"], ["dead-letters", "requeue"], ["dead-letters", "purge"], ["explain"]):
+        outcome = await control(router, *command, "4b1d", "--json")
+        assert outcome.code == 69 and outcome.error["code"] == "ambiguous", command
+        # Too short; and a name that a publisher gave is no beginning of another's.
+        for id in ("4b1", "order", "order-"):
+            outcome = await control(router, *command, id, "--json")
+            assert outcome.code == 69 and outcome.error["code"] == "not_found", (command, id)
+    assert await kept() == before
+    assert (await control(router, "dead-letters", "purge", "order-1", "--json")).json == {"letters": 1}
+    assert "order-10" in await kept()
+    peer.vanish()
 
 
 async def no_clients(router) -> bool:

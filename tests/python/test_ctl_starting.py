@@ -18,7 +18,7 @@ import pexpect
 import pytest
 
 from client import connect, until
-from control import PATIENCE, ctl, is_root, run
+from control import PATIENCE, ctl, needs_root, run
 from routers import environment, free_port, program
 from stalled import fill_until_refused, stalled_subscriber
 
@@ -75,7 +75,7 @@ def is_alive(pid: int) -> bool:
 async def test_start_is_ready_and_stop_leaves_nothing(place):
     outcome = await place.control("start", "--config", place.file)
     pid = int(place.pid_file.read_text())
-    assert outcome == (0, f"started (PID {pid})\n", "")
+    assert outcome == (0, f"started (PID {pid}) with {place.file}\n", "")
     async with await connect(place) as client:
         await client.ping()
         again = await place.control("start", "--config", place.file)
@@ -83,7 +83,7 @@ async def test_start_is_ready_and_stop_leaves_nothing(place):
         stopped = await place.control("stop")
         assert stopped.code == 0 and stopped.out == f"stopped (PID {pid}): ended: everything was delivered\n"
         # How far it was at one moment or another: it is quick.
-        assert re.search(r"^(running|draining|closing connections): 0 queued, 0 waiting .*, 1 clients$", stopped.err, re.M)
+        assert re.search(r"^(running|draining|closing connections): 0 queued, 0 waiting .*, 1 client$", stopped.err, re.M)
         assert (await client.closed())[0] == 1001
     assert not is_alive(pid) and sorted(path.name for path in place.folder.iterdir()) == ["c.toml"]
     assert await place.control("stop") == (0, "the router is not running\n", "")
@@ -100,7 +100,7 @@ async def test_stop_shows_how_far_the_drain_is_and_what_was_left(place):
     shown = [line for line in lines if line.get("answer") == "progress"]
     assert {"draining"} <= {line["phase"] for line in shown} and any(line["waiting"] > 0 for line in shown)
     assert lines[-1]["done"] == "stopped" and lines[-1]["pid"] == pid and sum(lines[-1]["left"]) > 0
-    assert lines[-1]["kept"] == "dead letters" and outcome.err == ""
+    assert lines[-1]["kept"] is None and outcome.err == ""
     peer.vanish()
 
 
@@ -138,8 +138,7 @@ async def test_a_number_without_a_lock_is_nobody(place):
 
 async def test_a_pid_file_of_another_user_has_nobody_killed(place):
     """Only root can give a file away."""
-    if not is_root():
-        return
+    needs_root()
     bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     place.pid_file.write_text(f"{bystander.pid}\n")
     os.chown(place.pid_file, 1234, 1234)
@@ -163,13 +162,76 @@ async def test_restart_takes_the_same_file_and_checks_it_first(place):
     place.configure("max_clients = 77\n")
     outcome = await place.control("restart")
     pid = int(place.pid_file.read_text())
-    assert pid != before and outcome.out == f"restarted (PID {pid}), it was PID {before}\n"
+    assert pid != before and outcome.out == f"restarted (PID {pid}) with {place.file}, it was PID {before}\n"
     settings = {each["key"]: each for each in (await place.control("config", "show", "--json")).json["settings"]}
     assert settings["max_clients"]["value"] == "77"
     assert (await place.control("stop")).code == 0
     outcome = await place.control("restart", "--config", place.file, "--json")
     assert last(outcome)["done"] == "started" and last(outcome)["pid_before"] is None
+    assert last(outcome)["config_file"] == str(place.file)
     assert (await place.control("stop")).code == 0
+
+
+async def test_a_start_with_another_file_says_that_it_is_not_used(place):
+    pid = place.start()
+    other = place.folder / "other.toml"
+    other.write_text("max_clients = 5\n")
+    outcome = await place.control("start", "--config", other)
+    assert outcome.code == 64 and outcome.out == "" and outcome.err.count("\n") == 1
+    assert f"(PID {pid}) with {place.file}, and {other} was not used" in outcome.err
+    assert (await place.control("start", "--config", other, "--json")).error["code"] == "runs_with_another"
+    assert is_alive(pid)
+
+
+async def test_a_file_that_was_named_by_a_relative_path_is_told_by_a_whole_one(place):
+    """The router's directory is another one than the reader's."""
+    command = ["env", "-C", place.folder, ctl(), "start", "--config", place.file.name]
+    outcome = await asyncio.to_thread(run, command, environment(place.folder))
+    assert outcome.code == 0 and outcome.out.endswith(f") with {place.file}\n")
+    settings = {each["key"]: each for each in (await place.control("config", "show", "--json")).json["settings"]}
+    assert settings["port"]["origin"] == f"{place.file}:1:8"
+
+
+async def test_a_file_whose_name_is_no_text_is_not_mistaken_for_another(place):
+    """The name as it is shown may be that of another file."""
+    lossy = place.folder / "c\ufffd.toml"
+    lossy.write_text("max_clients = 5\n")
+    exact = os.fsencode(place.folder) + b"/c\xff.toml"
+    Path(os.fsdecode(exact)).write_text(f"port = {place.port}\n")
+    env = environment(place.folder)
+    assert (await asyncio.to_thread(subprocess.run, [ctl(), "start", "--config", exact], env=env)).returncode == 0
+    pid = int(place.pid_file.read_text())
+    status = (await place.control("status", "--json")).json
+    assert status["config_file"] is None and status["config_file_shown"] == str(lossy)
+    assert f"Configuration: {lossy}\n" in (await place.control("status")).out
+    for words in (["configure", "--set", "max_clients=6"], ["restart"], ["config", "check"]):
+        outcome = await place.control(*words)
+        assert outcome.code == 64 and "not UTF-8" in outcome.err and "--config" in outcome.err, words
+    assert lossy.read_text() == "max_clients = 5\n" and is_alive(pid)
+    change = [ctl(), "configure", "--config", exact, "--set", "max_clients=6", "--reload"]
+    assert (await asyncio.to_thread(subprocess.run, change, env=env)).returncode == 0
+    again = await asyncio.to_thread(subprocess.run, [ctl(), "restart", "--config", exact], env=env)
+    assert again.returncode == 0 and int(place.pid_file.read_text()) != pid
+
+
+async def test_a_restart_without_an_answer_does_not_take_the_settings_of_another(place):
+    pid = place.start()
+    (place.folder / "admin.sock").unlink()
+    outcome = await place.control("restart")
+    assert outcome.code == 64 and outcome.out == "" and "--config" in outcome.err and is_alive(pid)
+    outcome = await place.control("restart", "--config", place.file)
+    assert outcome.code == 0 and not is_alive(pid)
+
+
+async def test_a_router_that_hangs_is_given_no_more_than_the_time_that_was_said(place):
+    pid = place.start()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        outcome = await place.control("stop", "--timeout", "1s", "--json")
+        assert outcome.code == 4 and json.loads(outcome.err)["error"]["code"] == "timed_out"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await until(lambda: not is_alive(pid), "it has heard the signal")
 
 
 async def test_why_it_did_not_start_is_told_in_one_line(place):
@@ -212,6 +274,24 @@ async def test_on_a_terminal_the_progress_is_one_line_that_changes(place):
     terminal.close()
     assert terminal.exitstatus == 0
     peer.vanish()
+
+
+@pytest.mark.parametrize("command", ["drain", "stop"])
+async def test_ctrl_c_says_that_the_end_goes_on(place, command):
+    place.configure('[drain]\ntimeout = "60s"\n')
+    pid = place.start()
+    peer = await stalled_subscriber(place, "t")
+    await fill_until_refused(place, "t", 5)
+    watching = subprocess.Popen([ctl(), command, "--json"], env=environment(place.folder), stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while '"draining"' not in await asyncio.to_thread(watching.stdout.readline):
+        assert watching.poll() is None
+    watching.send_signal(signal.SIGINT)
+    _, err = await asyncio.to_thread(watching.communicate, timeout=PATIENCE)
+    assert watching.returncode == -signal.SIGINT and err.count("\n") == 1
+    assert err.startswith("gadugi-routerctl: interrupted: the router goes on with its end") and is_alive(pid)
+    peer.vanish()
+    await until(lambda: not is_alive(pid), "it has ended")
 
 
 async def test_a_start_of_another_is_not_disturbed_by_those_who_look(place):

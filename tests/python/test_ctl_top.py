@@ -242,6 +242,12 @@ async def test_as_json_it_is_a_document_for_each_look(router):
         assert [latency["priority"] for latency in second["latency"]] == [3]
 
 
+async def test_a_dumb_terminal_gets_a_page(router):
+    with top(router, TERM="dumb") as terminal:
+        assert await asyncio.to_thread(terminal.ends) == 0
+    assert b"\x1b" not in terminal.bytes and "gadugi-router 0.1.0" in terminal.text
+
+
 async def test_without_a_router_it_says_so_before_it_takes_the_screen(router):
     socket = socket_of(router)
     await asyncio.to_thread(router.stop)

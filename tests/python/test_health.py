@@ -73,3 +73,19 @@ async def test_when_more_than_10_percent_fail_it_is_unhealthy_and_every_way_of_a
         await client.publish_many([{"topic": "t"}] * 11)
         assert (await client.health())["status"] == "healthy"
         await until(lambda: "healthy again" in router.log(), "the log says so")
+
+
+async def test_publishes_that_a_full_queue_refuses_are_among_the_last_errors_though_the_router_is_healthy(start):
+    router = start(max_queue_size=10)
+    replies = await said_in_one_read(router, [publish(5)] * 13)
+    assert [reply.get("status") for reply in replies].count("dropped") == 3
+
+    async def last_errors():
+        return (await control(router, "status", "--json")).json["recent_errors"]
+    await until(last_errors, "it is told of")
+    [told] = [error for error in await last_errors() if "publishes" in error["message"]]
+    assert told["level"] == "warning"
+    assert told["message"].startswith(
+        "publishes refused because the ingress queue was full: 3; raise max_queue_size, or publish slower")
+    assert "refused=3" in told["message"] and "queue_full" in told["message"], told
+    assert (await control(router, "status", "--json")).json["health"]["status"] == "healthy"

@@ -40,6 +40,7 @@ async def test_every_line_is_json_when_that_is_wanted(start):
     assert said["client_id"] == client.welcome["client_id"] and said["software"] == NONSENSE
     refused = next(line for line in lines if line["message"] == "a client was refused")
     assert refused["level"] == "WARN" and refused["remote"].startswith("127.0.0.1:")
+    assert re.fullmatch(r"as many clients are connected as may be \(max_clients is \d+\)", refused["reason"]), refused
 
 
 async def test_a_client_cannot_forge_a_line_of_text(start):

@@ -18,12 +18,11 @@ pub(super) enum HostError {
     Foreign(String),
 }
 
-/// Whether a request that came to `port` is for us.
+/// Whether a request is for us.
 pub(super) fn check(
     headers: &HeaderMap,
     uri: &Uri,
     version: Version,
-    port: u16,
     hosts: &[String],
 ) -> Result<(), HostError> {
     let mut named = headers.get_all(HOST).into_iter();
@@ -32,26 +31,29 @@ pub(super) fn check(
         (None, _) if version == Version::HTTP_10 => {}
         (Some(host), None) => {
             let host = host.to_str().map_err(|_| HostError::Unclear)?;
-            is_ours(host, port, hosts).then_some(()).ok_or_else(|| HostError::Foreign(host.to_owned()))?;
+            is_ours(host, hosts).then_some(()).ok_or_else(|| HostError::Foreign(host.to_owned()))?;
         }
         _ => return Err(HostError::Unclear),
     }
     // A request in the form for a proxy has the name in its first line, which then counts (RFC 9112, 3.2.2).
     match uri.authority() {
-        Some(authority) if !is_ours(authority.as_str(), port, hosts) => {
+        Some(authority) if !is_ours(authority.as_str(), hosts) => {
             Err(HostError::Foreign(authority.to_string()))
         }
         _ => Ok(()),
     }
 }
 
-/// `host` is as a Host header has it. A name that is set with a port is meant with that port; one without, with any.
-fn is_ours(host: &str, port: u16, hosts: &[String]) -> bool {
+/// `host` is as a Host header has it. A name that is set with a port is meant with that port; all others with any: behind
+/// a forwarded port it is another than ours, and a rebound page does not get its name any nearer by it.
+fn is_ours(host: &str, hosts: &[String]) -> bool {
     // The last colon of a bare [::1] is inside its brackets.
-    let (name, said) = match host.rsplit_once(':') {
-        Some((name, said)) if !said.ends_with(']') => (name, Some(said)),
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
         _ => (host, None),
     };
+    // "localhost." is the same name, written to the root.
+    let name = name.strip_suffix('.').unwrap_or(name);
     if hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host) || ours.eq_ignore_ascii_case(name)) {
         return true;
     }
@@ -59,7 +61,8 @@ fn is_ours(host: &str, port: u16, hosts: &[String]) -> bool {
         Some(address) => address.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6()),
         None => name.parse::<IpAddr>().is_ok_and(|address| address.is_ipv4()),
     };
-    (is_address || name.eq_ignore_ascii_case("localhost")) && said.is_none_or(|said| said.parse() == Ok(port))
+    (is_address || name.eq_ignore_ascii_case("localhost"))
+        && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
@@ -75,7 +78,6 @@ mod tests {
             &headers,
             &line.parse().unwrap(),
             version,
-            9091,
             &["metrics.example.org".to_owned(), "box:80".to_owned()],
         )
     }
@@ -85,18 +87,29 @@ mod tests {
     }
 
     #[test]
-    fn addresses_and_localhost_are_ours_with_our_port_or_none() {
-        for host in ["127.0.0.1", "127.0.0.1:9091", "[::1]", "[::1]:9091", "LocalHost:9091", "192.0.2.7"] {
+    fn addresses_and_localhost_are_ours_with_any_port() {
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:9091",
+            "[::1]",
+            "[::1]:9091",
+            "LocalHost:9091",
+            "192.0.2.7",
+            "[::1]:80",
+            "localhost:1",
+            "localhost.",
+            "localhost.:8000",
+        ] {
             assert!(is_fine(host), "{host}");
         }
-        for host in ["127.0.0.1:9090", "[::1]:80", "localhost:", "localhost:x", "localhost:9091:9091"] {
+        for host in ["localhost:", "localhost:x", "localhost:65536", "localhost..", "localhost:9091:9091"] {
             assert!(!is_fine(host), "{host}");
         }
     }
 
     #[test]
     fn other_names_are_ours_when_they_are_set() {
-        for host in ["metrics.example.org", "METRICS.example.org:443", "box:80"] {
+        for host in ["metrics.example.org", "METRICS.example.org.:443", "box:80"] {
             assert!(is_fine(host), "{host}");
         }
         for host in
@@ -125,7 +138,7 @@ mod tests {
         let mut twice = HeaderMap::new();
         twice.append(HOST, "localhost".parse().unwrap());
         twice.append(HOST, "evil.example".parse().unwrap());
-        let both = check(&twice, &"/".parse().unwrap(), Version::HTTP_11, 9091, &[]);
+        let both = check(&twice, &"/".parse().unwrap(), Version::HTTP_11, &[]);
         assert_eq!(both, Err(HostError::Unclear));
     }
 }

@@ -62,11 +62,11 @@ impl Desk {
         Self { office, hosts, process, pace: Pace::default() }
     }
 
-    /// Answers a request that came to this port.
-    pub(super) async fn answer(&self, request: &Request<impl Body>, port: u16) -> Answer {
+    /// Answers a request.
+    pub(super) async fn answer(&self, request: &Request<impl Body>) -> Answer {
         self.pace.turn().await;
         let has_body = !request.body().is_end_stream();
-        let mut answer = self.look_up(request, port, has_body);
+        let mut answer = self.look_up(request, has_body);
         let headers = answer.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -77,10 +77,8 @@ impl Desk {
         answer
     }
 
-    fn look_up(&self, request: &Request<impl Body>, port: u16, has_body: bool) -> Answer {
-        if let Err(error) =
-            host::check(request.headers(), request.uri(), request.version(), port, &self.hosts)
-        {
+    fn look_up(&self, request: &Request<impl Body>, has_body: bool) -> Answer {
+        if let Err(error) = host::check(request.headers(), request.uri(), request.version(), &self.hosts) {
             return misdirected(&error);
         }
         let path = request.uri().path();
@@ -139,8 +137,8 @@ fn misdirected(error: &HostError) -> Answer {
         HostError::Foreign(host) => {
             let host: String = host.chars().take(80).flat_map(char::escape_default).collect();
             let said = format!(
-                "This router does not go by the name \"{host}\": use an IP address or localhost, with the port that it \
-                 listens on, or add the name to admin.http_hosts in its settings.\n"
+                "This router does not go by the name \"{host}\": use an IP address or localhost, \
+                 or add the name to admin.http_hosts in its settings.\n"
             );
             text(StatusCode::MISDIRECTED_REQUEST, said)
         }

@@ -48,14 +48,13 @@ impl Http {
         let mut accepting = JoinSet::new();
         for listener in listeners {
             listener.set_nonblocking(true)?;
-            let port = listener.local_addr()?.port();
-            accepting.spawn(accept_all(TcpListener::from_std(listener)?, port, Arc::clone(&desk)));
+            accepting.spawn(accept_all(TcpListener::from_std(listener)?, Arc::clone(&desk)));
         }
         Ok(Self { _accepting: accepting })
     }
 }
 
-async fn accept_all(listener: TcpListener, port: u16, desk: Arc<Desk>) {
+async fn accept_all(listener: TcpListener, desk: Arc<Desk>) {
     let mut connections = JoinSet::new();
     let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
     loop {
@@ -74,18 +73,18 @@ async fn accept_all(listener: TcpListener, port: u16, desk: Arc<Desk>) {
         {
             oldest.abort();
         }
-        oldest_first.push_back(connections.spawn(converse(stream, port, Arc::clone(&desk))));
+        oldest_first.push_back(connections.spawn(converse(stream, Arc::clone(&desk))));
     }
 }
 
 /// One connection, from its first request to its last.
-async fn converse(stream: TcpStream, port: u16, desk: Arc<Desk>) {
+async fn converse(stream: TcpStream, desk: Arc<Desk>) {
     let asked = Arc::new(Notify::new());
     let asks = Arc::clone(&asked);
     let service = service_fn(move |request| {
         asks.notify_one();
         let desk = Arc::clone(&desk);
-        async move { Ok::<_, Infallible>(desk.answer(&request, port).await) }
+        async move { Ok::<_, Infallible>(desk.answer(&request).await) }
     });
     let connection = Builder::new()
         .timer(TokioTimer::new())

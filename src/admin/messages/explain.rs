@@ -23,8 +23,12 @@ pub struct Question {
     /// Ask only about this subscription.
     pub subscription: Option<String>,
     /// Where the page of subscriptions begins, 0 for the first one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_first")]
     pub from: usize,
+}
+
+fn is_first(from: &usize) -> bool {
+    *from == 0
 }
 
 /// Something on the way of an event that it does not pass, or did not.
@@ -62,6 +66,9 @@ pub struct Explained {
     pub remote: Option<String>,
     /// Some of its patterns; none means `*`.
     pub topics: Vec<String>,
+    /// How many more patterns it has.
+    #[serde(default)]
+    pub more_topics: usize,
     /// All that keeps the event from it, in the order in which it is looked at; none: it would be delivered.
     pub steps: Vec<Step>,
     /// What is good to know besides.

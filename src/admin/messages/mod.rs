@@ -18,6 +18,8 @@ pub use views::{
 
 /// The version of this protocol.
 pub const PROTOCOL: u32 = 1;
+/// The `phase` of a router that takes clients in.
+pub const RUNNING: &str = "running";
 /// This program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Bytes of a request at most.

@@ -41,8 +41,11 @@ pub struct Status {
     /// The last warnings and errors of the log, the newest last, ten at most.
     #[serde(default)]
     pub recent_errors: Vec<LoggedError>,
-    /// The file that the settings are from.
+    /// The file that the settings are from, if its name is text.
     pub config_file: Option<String>,
+    /// Else how its name looks: for people only, for it is not the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_file_shown: Option<String>,
     /// Where the log goes: journald, stderr, or the path of a file.
     #[serde(default)]
     pub log: Option<String>,
@@ -122,6 +125,9 @@ pub struct Client {
     pub waiting_bytes: usize,
     /// Events that wait for it by priority, 1 to 10.
     pub depth: [usize; 10],
+    /// Events that are being written to it; they are of the waiting ones, but in no level any more.
+    #[serde(default)]
+    pub in_flight: usize,
     /// Seconds since the oldest of them was accepted; 0 when nothing waits.
     #[serde(default)]
     pub behind_seconds: f64,
@@ -226,8 +232,8 @@ pub struct Progress {
 pub struct Ended {
     /// What could not be delivered in time, by priority, 1 to 10.
     pub left: [u64; 10],
-    /// Where that is.
-    pub kept: String,
+    /// What keeps it: spool. None: nothing was left, or it is lost, for dead letters are in memory.
+    pub kept: Option<String>,
 }
 
 /// A setting in force.

@@ -33,7 +33,7 @@ impl Connection {
             give_up_after: options.give_up_after,
             heard_at: Instant::now(),
             pinged: false,
-            fed: false,
+            fed_since: None,
         };
         let patience = options.welcome_timeout;
         within(patience, address, "welcome this client", connection.be_welcomed()).await?;
@@ -63,7 +63,7 @@ impl Connection {
     }
 
     async fn introduce(&mut self, options: &Options) -> Result<(), Error> {
-        let hello = request::hello(&options.software, options.lean).map_err(|error| self.odd(error))?;
+        let hello = request::hello(options).map_err(|error| self.odd(error))?;
         self.feed_text(hello).await?;
         loop {
             match self.hear().await? {
@@ -71,6 +71,9 @@ impl Connection {
                     self.server = Some(hello.server);
                     self.features = hello.features;
                     return Ok(());
+                }
+                Heard::Plain(Message::Error(refusal)) if refusal.is_about_who_asks() => {
+                    return Err(Error::Unauthorized { address: self.address.clone(), text: refusal.error });
                 }
                 // It does not know the word: it is a router of part 1, and answers to everything else.
                 Heard::Plain(Message::Error(_)) => return Ok(()),
@@ -81,8 +84,10 @@ impl Connection {
 }
 
 async fn handshake(address: &Address, options: &Options) -> Result<WebSocketStream<Box<dyn Stream>>, Error> {
-    let stream =
-        address.connect().await.map_err(|source| Error::Connect { address: address.clone(), source })?;
+    let stream = address
+        .connect(options.receive_buffer)
+        .await
+        .map_err(|source| Error::Connect { address: address.clone(), source })?;
     let config = WebSocketConfig::default()
         .max_message_size(Some(options.max_message_size))
         .max_frame_size(Some(options.max_message_size));

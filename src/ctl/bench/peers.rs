@@ -125,7 +125,7 @@ impl Plan {
     fn payload(&self, due: Instant) -> Result<Box<RawValue>, Failure> {
         let head = format!(r#"{{"t":{},"pad":""#, due.duration_since(self.origin).as_nanos());
         let pad = self.size.saturating_sub(head.len() + 2);
-        RawValue::from_string(format!(r#"{head}{:x<pad$}"}}"#, ""))
+        RawValue::from_string(head + &"x".repeat(pad) + r#""}"#)
             .map_err(|error| Failure::output(error.into()))
     }
 }

@@ -7,16 +7,23 @@ use crate::config::Setting;
 /// A file's text.
 pub(super) struct Document {
     toml: DocumentMut,
+    /// Its lines end as those of Windows do.
+    crlf: bool,
 }
 
 impl Document {
     pub fn parse(text: &str) -> Result<Self, String> {
+        // A file with both kinds of ends has neither to keep.
+        let ends = text.matches("\r\n").count();
+        let crlf = ends > 0 && ends == text.matches('\n').count();
+        let text = if crlf { text.replace("\r\n", "\n") } else { text.to_owned() };
         let toml = text.parse().map_err(|error: toml_edit::TomlError| error.to_string())?;
-        Ok(Self { toml })
+        Ok(Self { toml, crlf })
     }
 
     pub fn text(&self) -> String {
-        self.toml.to_string()
+        let text = self.toml.to_string();
+        if self.crlf { text.replace('\n', "\r\n") } else { text }
     }
 
     /// Gives a setting a value. A comment behind the old one stays.
@@ -147,6 +154,15 @@ mod tests {
         assert_eq!(edited(FILE, &[]), FILE);
         let changed = edited(FILE, &[("port", Some("9")), ("limits.publish_rate", Some("4"))]);
         assert_eq!(changed, FILE.replace("port = 1 ", "port = 9 ").replace("=  3", "=  4"));
+    }
+
+    #[test]
+    fn lines_end_as_they_did() {
+        let dos = FILE.replace('\n', "\r\n");
+        assert_eq!(edited(&dos, &[]), dos);
+        let edits = [("port", Some("9")), ("host", Some("'h'")), ("limits.outbox_events", None)];
+        let changed = edited(&dos, &edits);
+        assert_eq!(changed, edited(FILE, &edits).replace('\n', "\r\n"));
     }
 
     #[test]

@@ -49,11 +49,6 @@ impl Draft {
         Ok(Self { target, document, before })
     }
 
-    /// Whether this is the same file.
-    pub fn is_of(&self, file: &Path) -> bool {
-        file.canonicalize().is_ok_and(|file| self.target.is(&file))
-    }
-
     pub fn edit(&mut self, set: &[String], unset: &[String]) -> Result<(), Failure> {
         let mut wrong = Vec::new();
         for pair in set {
@@ -137,6 +132,10 @@ impl Outcome {
 
 /// The setting of this name.
 fn find(key: &str) -> Result<&'static Setting, Failure> {
+    if key.is_empty() {
+        let text = "the key of a setting is missing: write KEY=VALUE, such as port=9191, and a KEY alone to unset it";
+        return Err(Failure::new(USAGE, "usage", text));
+    }
     Setting::find(key)
         .ok_or_else(|| Failure::new(USAGE, "usage", format!("{}: {}", plain(key), config::unknown(key))))
 }

@@ -10,11 +10,12 @@ mod wizard;
 mod write;
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::connection::Connection;
+use super::current_file::{self, Reads};
 use super::failure::{Failure, USAGE};
-use super::output::Output;
+use super::output::{Output, plain};
 use super::reload;
 use crate::admin::messages::{Answer, Reloaded, Request};
 use crate::config::STANDARD_FILE;
@@ -53,6 +54,7 @@ A value is written as in the file, or without quotes.";
 pub(super) fn run(
     args: &ConfigureArgs,
     connect: impl Fn() -> Result<Connection, Failure>,
+    socket: Option<&Path>,
     out: &mut Output,
 ) -> Result<(), Failure> {
     let asked = args.set.is_empty() && args.unset.is_empty();
@@ -61,12 +63,23 @@ pub(super) fn run(
         return Err(Failure::new(USAGE, "usage", text));
     }
     // First of all: a reload that cannot be had is told before anything is written.
-    let mut router = if args.reload { Some(connect()?) } else { connect().ok() };
-    let file = router.as_mut().and_then(file_of);
-    let path = args.config.clone().or_else(|| file.clone());
-    let mut draft = Draft::open(&path.unwrap_or_else(|| PathBuf::from(STANDARD_FILE)))?;
-    // Only one that has read this file could read it again.
-    let router = router.filter(|_| args.reload || file.as_deref().is_some_and(|file| draft.is_of(file)));
+    let running = current_file::running(&connect);
+    let running = if args.reload { Ok(running?) } else { running };
+    let reads = running.as_ref().map(|(_, reads)| reads);
+    let path = match &args.config {
+        Some(path) => path.clone(),
+        None => current_file::meant(reads, socket)?.unwrap_or_else(|| PathBuf::from(STANDARD_FILE)),
+    };
+    let is_read = reads.is_ok_and(|reads| reads.is(&path));
+    if let Ok(reads) = reads
+        && args.reload
+        && !is_read
+    {
+        return Err(reads_another(&path, reads));
+    }
+    let mut draft = Draft::open(&path)?;
+    // Only one that reads this file could read it again.
+    let router = running.ok().filter(|_| is_read).map(|(router, _)| router);
     if asked {
         // Not this connection: the router does not wait for answers to questions.
         let connect = router.is_some().then_some(&connect as &dyn Fn() -> _);
@@ -95,12 +108,15 @@ pub(super) fn run(
     }
 }
 
-/// The file that the running router has read.
-fn file_of(router: &mut Connection) -> Option<PathBuf> {
-    match router.ask(&Request::Status) {
-        Ok(Answer::Status(status)) => status.config_file.map(PathBuf::from),
-        _ => None,
-    }
+/// A reload would tell of another file than the one that was changed.
+fn reads_another(path: &Path, reads: &Reads) -> Failure {
+    let text = format!(
+        "the running router reads {}, not {}, so that --reload would not bring the change into force: nothing is \
+         written; leave --reload out, or restart it with gadugi-routerctl restart --config",
+        reads.shown(),
+        plain(&path.display().to_string())
+    );
+    Failure::new(USAGE, "reads_another", text)
 }
 
 fn reloaded(router: &mut Connection) -> Result<Reloaded, Failure> {

@@ -101,10 +101,13 @@ impl Wizard<'_> {
         };
         let mut lines: Vec<_> = TABLES.iter().map(line).collect();
         lines.push("That is all: show the difference".to_owned());
-        let question =
-            Select::with_theme(self.theme).with_prompt("Which settings?").items(&lines).default(at);
-        let chosen = question.max_length(lines.len()).interact().map_err(failed)?;
-        Ok((chosen < TABLES.len()).then_some(chosen))
+        let question = Select::with_theme(self.theme)
+            .with_prompt("Which settings? (Esc: no more)")
+            .items(&lines)
+            .default(at);
+        // Esc leaves the list; what was answered until then is shown before it is written.
+        let chosen = question.max_length(lines.len()).interact_opt().map_err(failed)?;
+        Ok(chosen.filter(|&chosen| chosen < TABLES.len()))
     }
 
     fn setting(&self, setting: &'static Setting, draft: &mut Draft) -> Result<(), Failure> {
@@ -136,7 +139,9 @@ impl Wizard<'_> {
     }
 
     fn confirm(&self, question: &str) -> Result<bool, Failure> {
-        Confirm::with_theme(self.theme).with_prompt(question).default(true).interact().map_err(failed)
+        let asked = Confirm::with_theme(self.theme).with_prompt(question).default(true);
+        // Esc is a no.
+        Ok(asked.interact_opt().map_err(failed)?.unwrap_or(false))
     }
 }
 

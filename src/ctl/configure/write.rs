@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access};
 use tempfile::Builder;
 
-use crate::config::fetch;
-use crate::ctl::failure::{DENIED, Failure, SYSTEM};
+use crate::config::{STANDARD_FILE, fetch};
+use crate::ctl::failure::{DENIED, Failure, SYSTEM, UNAVAILABLE};
 use crate::ctl::output::plain;
 
 /// What a new file gets: everybody may read how the router is set.
@@ -28,7 +28,21 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// Only the standard directory is made where it is missing: another is more likely a slip of the pen.
     pub fn read(path: &Path) -> Result<Self, Failure> {
+        let target = Self::at(path)?;
+        let folder = target.folder();
+        if target.is_new && path != Path::new(STANDARD_FILE) && !folder.is_dir() {
+            let (folder, shown) = (plain(&folder.display().to_string()), target.shown());
+            let text = format!(
+                "there is no directory {folder} for {shown}: correct the name, or make it (mkdir -p)"
+            );
+            return Err(Failure::new(UNAVAILABLE, "no_directory", text));
+        }
+        Ok(target)
+    }
+
+    fn at(path: &Path) -> Result<Self, Failure> {
         let failed = |error: &io::Error| cannot("read", path, error);
         let mut target =
             Self { path: path.to_owned(), real: path.to_owned(), before: String::new(), is_new: true };
@@ -53,26 +67,40 @@ impl Target {
         self.is_new
     }
 
-    /// Whether it is this file.
-    pub fn is(&self, real: &Path) -> bool {
-        self.real == real
-    }
-
     /// Whether it could be written; better known before the questions than after them.
     pub fn check_permission(&self) -> Result<(), Failure> {
-        let there = self.real.ancestors().skip(1).find(|folder| folder.exists()).unwrap_or(Path::new("."));
-        let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
-        access(there, AccessFlags::W_OK).map_err(|error| cannot("write", &self.path, &error.into()))
+        let there = self.folder().ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+        access(there, AccessFlags::W_OK).map_err(|error| self.unwritable(&error.into()))
+    }
+
+    fn folder(&self) -> &Path {
+        let folder = self.real.parent().filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(Path::new("."))
+    }
+
+    /// It is replaced by another file, so that it is the directory which has to be writable.
+    fn unwritable(&self, error: &io::Error) -> Failure {
+        let (folder, shown) = (plain(&self.folder().display().to_string()), self.shown());
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                let text = format!("no permission to write in {folder}, where {shown} is replaced: use sudo");
+                Failure::new(DENIED, "not_permitted", text)
+            }
+            io::ErrorKind::ReadOnlyFilesystem => {
+                let text = format!("{shown} cannot be written: {folder} is on a read-only file system");
+                Failure::new(DENIED, "not_permitted", text)
+            }
+            _ => cannot("write", &self.path, error),
+        }
     }
 
     /// Replaces it, unless somebody else has meanwhile.
     pub fn write(&self, text: &str) -> Result<(), Failure> {
-        self.replace(text).map_err(|error| cannot("write", &self.path, &error))
+        self.replace(text).map_err(|error| self.unwritable(&error))
     }
 
     fn replace(&self, content: &str) -> io::Result<()> {
-        let folder = self.real.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
+        let folder = self.folder();
         DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(folder)?;
         // In the same directory: else it would not be a matter of one moment.
         let mut file = Builder::new().prefix(".config.toml.").tempfile_in(folder)?;
@@ -113,13 +141,9 @@ fn text(path: &Path) -> io::Result<String> {
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
-    let shown = path.display();
-    if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
-        return Failure::new(
-            DENIED,
-            "not_permitted",
-            format!("no permission to {what} {shown} ({error}): use sudo"),
-        );
+    let shown = plain(&path.display().to_string());
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return Failure::new(DENIED, "not_permitted", format!("no permission to {what} {shown}: use sudo"));
     }
     Failure::new(SYSTEM, "system", format!("cannot {what} {shown}: {error}"))
 }
@@ -150,7 +174,9 @@ mod tests {
     fn what_is_not_there_is_made_with_its_directory() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/c.toml");
-        write(&path, "x").unwrap();
+        assert!(format!("{:?}", write(&path, "x")).contains("mkdir"), "it is not the standard one");
+        assert!(!folder.path().join("a").exists());
+        Target::at(&path).unwrap().write("x").unwrap();
         assert_eq!(path.metadata().unwrap().mode() & 0o7777, FILE_MODE);
         assert_eq!(path.parent().unwrap().metadata().unwrap().mode() & 0o7777 & !0o755, 0);
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::admin::messages::{Explained, Fate, Step};
-use crate::ctl::output::{Output, duration, plain};
+use crate::ctl::output::{Output, duration, patterns, plain};
 
 /// In one word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -78,7 +78,7 @@ impl Verdict {
                 "nothing is remembered: it was delivered, or given to another of its group, or it came before the subscription",
             ),
         };
-        let topics = if row.topics.is_empty() { "*".to_owned() } else { plain(&row.topics.join(",")) };
+        let topics = patterns(&row.topics, row.more_topics);
         let client = row.client.as_deref().unwrap_or("that is leaving");
         let remote = plain(row.remote.as_deref().unwrap_or("?"));
         let mut lines = vec![format!(
@@ -131,6 +131,7 @@ mod tests {
             client: None,
             remote: None,
             topics: Vec::new(),
+            more_topics: 0,
             steps: steps.iter().map(|name| step(name)).collect(),
             notes: Vec::new(),
         };

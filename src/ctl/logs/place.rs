@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
-use crate::admin::messages::{Answer, Request, Status};
+use crate::admin::messages::Status;
 use crate::config::place::{LOG_FILE, NAME, logs_directory};
-use crate::config::{Log, LogTarget};
+use crate::config::{self, Inputs, Loaded, Log, LogTarget, Mistakes};
 use crate::ctl::connection::Connection;
 use crate::ctl::failure::{Failure, UNAVAILABLE};
 use crate::ctl::find;
@@ -40,15 +40,35 @@ pub(super) fn find(socket: Option<&Path>) -> Result<LogPlace, Failure> {
     if let Some(Status { pid, log: Some(log), .. }) = status {
         return told(&log, unit.is_some_and(|unit| unit.pid == Some(pid)));
     }
+    if find::is_named(socket) {
+        return of_a_named_place(config::load(&Inputs { environment: environment(), ..Inputs::default() }));
+    }
     by_settings(&config.unwrap_or_default().log, unit.is_some())
+}
+
+/// No router answers there. The standard file and the standard place of logs are another router's: only the environment
+/// is this one's.
+fn of_a_named_place(loaded: Result<Loaded, Mistakes>) -> Result<LogPlace, Failure> {
+    let log = loaded.map(|loaded| loaded.config.log).unwrap_or_default();
+    match (log.target, log.file) {
+        (LogTarget::File | LogTarget::Auto, Some(path)) => Ok(LogPlace::File(path)),
+        (LogTarget::Journald, _) => Ok(OF_THE_PROGRAM),
+        (LogTarget::Stderr, _) => Err(on_stderr()),
+        (LogTarget::File | LogTarget::Auto, None) => {
+            let text = "no router answers at the place that was named, and nothing tells where one that was there had its \
+                        log: start it, or name the file by GADUGI_ROUTER_LOG__FILE";
+            Err(Failure::new(UNAVAILABLE, "no_log", text))
+        }
+    }
+}
+
+fn environment() -> Vec<(OsString, OsString)> {
+    std::env::vars_os().collect()
 }
 
 fn running(socket: Option<&Path>) -> Option<Status> {
     let mut router = find::socket(socket.map(Path::to_owned)).and_then(Connection::open).ok()?;
-    match router.ask(&Request::Status) {
-        Ok(Answer::Status(status)) => Some(*status),
-        _ => None,
-    }
+    router.status().ok().map(|status| *status)
 }
 
 /// What a running router says.
@@ -64,8 +84,7 @@ fn told(log: &str, is_unit: bool) -> Result<LogPlace, Failure> {
 
 /// What the settings say of a router that does not run.
 fn by_settings(log: &Log, is_unit: bool) -> Result<LogPlace, Failure> {
-    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    let standard = || logs_directory(&environment, geteuid().as_raw()).map(|folder| folder.join(LOG_FILE));
+    let standard = || logs_directory(&environment(), geteuid().as_raw()).map(|folder| folder.join(LOG_FILE));
     let file = || log.file.clone().or_else(standard);
     match (log.target, is_unit) {
         (LogTarget::File, _) => file().map(LogPlace::File).ok_or_else(nowhere),

@@ -1,5 +1,6 @@
 //! The screen, drawn from what is known. What there is no room for is left out: first the levels, then the graphs.
 
+mod head;
 mod levels;
 mod tables;
 
@@ -12,7 +13,10 @@ use ratatui::widgets::{Cell, Clear, Paragraph, Sparkline, Widget};
 use super::columns::{count, rate};
 use super::state::{State, Trend};
 use super::watch::Seen;
+use crate::admin::messages::{RUNNING, Top};
 use crate::ctl::output::{duration, plain};
+
+use head::Item;
 
 /// Below this nothing of use can be shown.
 const LEAST: (u16, u16) = (40, 8);
@@ -21,6 +25,8 @@ const LEVELS: u16 = 11;
 /// From so many lines on there is room for the levels, and from so many on for the graphs as well.
 const WITH_LEVELS: u16 = 20;
 const WITH_GRAPHS: u16 = 24;
+/// And for a second line about the router, if one has not room for all of it.
+const WITH_FIGURES: u16 = 12;
 
 const KEYS: &str = " q quit  p pause  sort by e events b bytes s seconds  t topics by rate or name  ? help";
 const HELP: [&str; 12] = [
@@ -55,21 +61,23 @@ impl Widget for View<'_> {
         }
         let graphs = if area.height >= WITH_GRAPHS { 3 } else { 1 };
         let levels = if area.height >= WITH_LEVELS { LEVELS } else { 0 };
+        let about = self.about(area);
         let [head, rates, middle, rest, keys] = Layout::vertical([
-            Constraint::Length(2),
+            Constraint::Length(about.len() as u16),
             Constraint::Length(graphs),
             Constraint::Length(levels),
             Constraint::Min(0),
             Constraint::Length(u16::from(self.keys)),
         ])
         .areas(area);
-        self.head(head, page);
+        Paragraph::new(about).render(head, page);
         self.rates(rates, page);
         if let Some(seen) = self.state.seen.as_ref().filter(|_| levels > 0) {
             levels::render(&self, &seen.top, middle, page);
         }
+        let part = (area.width * 32 / 100).max(tables::NARROWEST);
         let [topics, slowest] =
-            Layout::horizontal([Constraint::Percentage(32), Constraint::Fill(1)]).spacing(2).areas(rest);
+            Layout::horizontal([Constraint::Length(part), Constraint::Fill(1)]).spacing(2).areas(rest);
         tables::topics(&self, topics, page);
         tables::slowest(&self, slowest, page);
         Paragraph::new(KEYS).style(self.dim()).render(keys, page);
@@ -80,30 +88,39 @@ impl Widget for View<'_> {
 }
 
 impl View<'_> {
-    fn head(&self, area: Rect, page: &mut Buffer) {
-        let first = match &self.state.seen {
-            Some(seen) => self.identity(seen),
-            None => Line::from(" gadugi-router"),
+    /// The lines at the top: who it is and how it is, and what there is to know first.
+    fn about(&self, area: Rect) -> Vec<Line<'_>> {
+        let Some(seen) = &self.state.seen else {
+            return vec![Line::from(" gadugi-router"), self.condition()];
         };
-        Paragraph::new(vec![first, self.condition()]).render(area, page);
+        let width = usize::from(area.width);
+        let (identity, figures) = (self.identity(seen), self.figures(&seen.top));
+        let all: Vec<_> = identity.iter().chain(&figures).cloned().collect();
+        if head::width(&all) <= width || area.height < WITH_FIGURES {
+            vec![head::line(all, width), self.condition()]
+        } else {
+            vec![head::line(identity, width), head::line(figures, width), self.condition()]
+        }
     }
 
-    fn identity(&self, Seen { version, url, top }: &Seen) -> Line<'_> {
-        let is_well = top.health == "healthy";
-        Line::from(vec![
-            Span::styled(format!(" gadugi-router {}", plain(version)), self.bold()),
-            Span::raw(format!("  {}  ", plain(url))),
-            Span::styled(plain(&top.phase), self.good(top.phase == "running")),
-            Span::raw("  "),
-            Span::styled(plain(&top.health), self.good(is_well)),
-            Span::raw(format!(
-                "  up {}  clients {}  subscriptions {}  dead letters {}",
-                duration(top.uptime),
-                count(top.clients),
-                count(top.subscriptions),
-                count(top.dead_letters)
-            )),
-        ])
+    fn identity(&self, Seen { version, url, top }: &Seen) -> Vec<Item<'_>> {
+        let (is_running, is_well) = (top.phase == RUNNING, top.health == "healthy");
+        vec![
+            Item::of(9, vec![Span::styled(format!("gadugi-router {}", plain(version)), self.bold())]),
+            Item::of(4, vec![Span::raw(plain(url))]),
+            Item::of(7, vec![Span::styled(plain(&top.phase), self.good(is_running))]),
+            Item::of(8, vec![Span::styled(plain(&top.health), self.good(is_well))]),
+        ]
+    }
+
+    fn figures(&self, top: &Top) -> Vec<Item<'_>> {
+        let item = |worth, name, text: String| Item::of(worth, vec![Span::raw(format!("{name} {text}"))]);
+        vec![
+            item(1, "up", duration(top.uptime)),
+            item(5, "clients", count(top.clients)),
+            item(3, "subscriptions", count(top.subscriptions)),
+            item(6, "dead letters", count(top.dead_letters)),
+        ]
     }
 
     /// What the viewer has to know first.
@@ -136,11 +153,10 @@ impl View<'_> {
 
     fn trend(&self, name: &str, trend: &Trend, total: u64, area: Rect, page: &mut Buffer) {
         let [head, graph] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-        let head_line = Line::from(vec![
-            Span::raw(format!(" {name} ")),
-            Span::styled(format!("{}/s", rate(trend.now)), self.bold()),
-            Span::styled(format!("  {} since the start", count(total)), self.dim()),
-        ]);
+        let speed = Span::styled(format!("{}/s", rate(trend.now)), self.bold());
+        let since = Span::styled(format!("{} since the start", count(total)), self.dim());
+        let items = vec![Item::of(2, vec![Span::raw(format!("{name} ")), speed]), Item::of(1, vec![since])];
+        let head_line = head::line(items, usize::from(head.width));
         Paragraph::new(head_line).render(head, page);
         let [_, graph] = Layout::horizontal([Constraint::Length(1), Constraint::Min(0)]).areas(graph);
         let first = trend.past.len().saturating_sub(usize::from(graph.width));

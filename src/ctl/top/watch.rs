@@ -67,10 +67,7 @@ impl Router {
 
     fn connect(&mut self) -> Result<(), Failure> {
         let mut router = find::socket(self.socket.clone()).and_then(Connection::open)?;
-        let url = match router.ask(&Request::Status)? {
-            Answer::Status(status) => status.url,
-            _ => return Err(router.not_understood("it is no status")),
-        };
+        let url = router.status()?.url;
         self.connected = Some((router, url));
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::protocol::Time;
-use crate::router::{ClientName, Requeued};
+use crate::router::{ClientName, Meant, Requeued};
 
 fn named(world: &mut World, number: u128) -> ClientKey {
     let key = world.client();
@@ -117,6 +117,40 @@ fn a_dead_letter_is_routed_once_more_and_each_event_only_once() {
     }
     assert_eq!(world.router.dead_letters().iter().len(), 0);
     world.assert_balanced(&keys);
+}
+
+#[test]
+fn dead_letters_are_found_by_the_beginning_of_a_uuid_if_it_is_clear_which_one() {
+    let mut world = World::new(small(1));
+    let ids = [
+        "4b1d0000-0000-4000-8000-00000000000a",
+        "4b1d0000-0000-4000-8000-00000000000b",
+        "order-1",
+        "order-10",
+    ];
+    // Two letters of each.
+    for _ in 0..2 {
+        world.subscriber(r#"{"topics":["t"]}"#);
+    }
+    world.publish_all([9]);
+    ids.iter().for_each(|id| world.publish(numbered(id, 1)));
+    world.dispatch();
+    let event = |id: &str| Meant::Event(id.to_owned());
+    for (wanted, meant) in [
+        (ids[0], event(ids[0])),
+        (&ids[1][..35], Meant::Several),
+        ("4b1d", Meant::Several),
+        ("4b1", Meant::Nothing),
+        ("", Meant::Nothing),
+        ("order", Meant::Nothing),
+        ("order-1", event("order-1")),
+    ] {
+        assert_eq!(world.router.dead_event(wanted), meant, "{wanted}");
+    }
+    assert_eq!(world.router.purge(Some(ids[0])).len(), 2);
+    assert_eq!(world.router.dead_event("4b1d"), event(ids[1]));
+    assert_eq!(world.router.purge(Some("order-1")).len(), 2);
+    assert_eq!(world.router.dead_event("order-1"), Meant::Nothing);
 }
 
 #[test]

@@ -40,6 +40,11 @@ pub(super) const MESSAGES: &[Message] = &[
     Message { name: "gadugi.client_refused", id: "9bc885d560ef48cd9677c92344007616", kind: Kind::Repeated },
     Message { name: "gadugi.admin", id: "d604507be759498fb89db2ba2581202c", kind: Kind::Repeated },
     Message { name: "gadugi.health", id: "3185f58c05304fe1aac42fb1956764c1", kind: Kind::Repeated },
+    Message {
+        name: "gadugi.publishes_refused",
+        id: "f696b31b87b649138dd722a89bc78e9f",
+        kind: Kind::Repeated,
+    },
     Message { name: "gadugi.internal_error", id: "651c732a61314b87b9fbf789cb28fcca", kind: Kind::LastWords },
 ];
 

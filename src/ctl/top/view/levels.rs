@@ -39,7 +39,12 @@ impl Bars {
         if depth.iter().all(|&waiting| waiting == 0) {
             return Self { heading: format!("QUEUED 0 OF {capacity}"), depth };
         }
-        Self { heading: "QUEUED 0, WAITING FOR THE SLOWEST".to_owned(), depth }
+        let heading = match top.slowest.iter().map(|client| client.in_flight).sum::<usize>() {
+            0 => "QUEUED 0, WAITING FOR THE SLOWEST".to_owned(),
+            // They are in no level any more.
+            more => format!("QUEUED 0, WAITING FOR THE SLOWEST (+{} BEING WRITTEN)", count(more as u64)),
+        };
+        Self { heading, depth }
     }
 }
 

@@ -7,12 +7,20 @@ use ratatui::widgets::{Cell, Row, Table, Widget};
 
 use super::{View, right};
 use crate::admin::messages::Client;
-use crate::ctl::output::plain;
+use crate::ctl::output::{patterns, plain};
 use crate::ctl::top::columns::{bytes, count, rate, seconds};
 use crate::ctl::top::state::{Order, TopicOrder};
 
-/// From so many columns on there is room for all of a subscriber's.
+/// Shorter names say nothing.
+const NAME: u16 = 8;
+/// Columns that the rate of a topic takes.
+const RATE: u16 = 10;
+/// Columns that the topics take at least: a space, a name, a space, and the rate.
+pub(super) const NARROWEST: u16 = 1 + NAME + 1 + RATE;
+/// From so many columns on there is room for all of a subscriber's, and from so many on for more than what the rows are
+/// sorted by.
 const WIDE: u16 = 70;
+const MIDDLE: u16 = NAME + 28;
 /// Marks the column that rows are sorted by.
 const SORTED: &str = "▼";
 
@@ -28,16 +36,16 @@ pub(super) fn topics(view: &View<'_>, area: Rect, page: &mut Buffer) {
         TopicOrder::Rate => ("", SORTED),
     };
     let heading = Row::new([Cell::from(format!(" TOPIC{name}{more}")), right(format!("{speed}EVENTS/s"))]);
-    let widths = [Constraint::Fill(1), Constraint::Length(10)];
+    let widths = [Constraint::Fill(1), Constraint::Length(RATE)];
     Widget::render(Table::new(rows, widths).header(heading.style(view.heading())), area, page);
 }
 
 pub(super) fn slowest(view: &View<'_>, area: Rect, page: &mut Buffer) {
-    let is_wide = area.width >= WIDE;
-    let rows: Vec<_> =
-        view.state.slowest().into_iter().map(|client| Row::new(shown(subscriber(client), is_wide))).collect();
+    let order = view.state.order;
+    let rows = view.state.slowest().into_iter();
+    let rows: Vec<_> = rows.map(|client| Row::new(shown(subscriber(client), area.width, order))).collect();
     let is_empty = rows.is_empty();
-    let mark = |order| if view.state.order == order { SORTED } else { "" };
+    let mark = |by| if order == by { SORTED } else { "" };
     let heading = [
         Cell::from("SLOWEST"),
         Cell::from("SUBSCRIPTION"),
@@ -54,21 +62,28 @@ pub(super) fn slowest(view: &View<'_>, area: Rect, page: &mut Buffer) {
         Constraint::Length(8),
         Constraint::Length(7),
     ];
-    let heading = Row::new(shown(heading, is_wide)).style(view.heading());
-    Widget::render(Table::new(rows, shown(widths, is_wide)).header(heading), area, page);
+    let heading = Row::new(shown(heading, area.width, order)).style(view.heading());
+    Widget::render(Table::new(rows, shown(widths, area.width, order)).header(heading), area, page);
     if is_empty && area.height > 1 {
         let below = Rect { y: area.y + 1, height: 1, ..area };
         Text::styled("nothing waits for anybody", view.dim()).render(below, page);
     }
 }
 
-/// Where there is little room, only who it is and what the rows are sorted by.
-fn shown<T>(columns: [T; 6], is_wide: bool) -> Vec<T> {
+/// Where there is little room, only who it is and what the rows may be sorted by, or are.
+fn shown<T>(columns: [T; 6], width: u16, order: Order) -> Vec<T> {
     let [who, subscription, events, bytes, behind, missed] = columns;
-    if is_wide {
+    if width >= WIDE {
         vec![who, subscription, events, bytes, behind, missed]
-    } else {
+    } else if width >= MIDDLE {
         vec![who, events, bytes, behind]
+    } else {
+        let sorted_by = match order {
+            Order::Events => events,
+            Order::Bytes => bytes,
+            Order::Seconds => behind,
+        };
+        vec![who, sorted_by]
     }
 }
 
@@ -77,13 +92,13 @@ fn subscriber(client: &Client) -> [Cell<'static>; 6] {
     let id = client.id.get(..8).unwrap_or(&client.id);
     let parts = [software, id, &client.remote].into_iter().filter(|part| !part.is_empty());
     let who = parts.collect::<Vec<_>>().join(" ");
-    let subscription = client.slowest_subscription.as_ref().map_or("-".to_owned(), |slowest| {
-        let topics = if slowest.topics.is_empty() { "*".to_owned() } else { slowest.topics.join(",") };
-        if slowest.more_topics > 0 { format!("{topics},+{}", slowest.more_topics) } else { topics }
-    });
+    let subscription = client
+        .slowest_subscription
+        .as_ref()
+        .map_or("-".to_owned(), |slowest| patterns(&slowest.topics, slowest.more_topics));
     [
         Cell::from(plain(&who)),
-        Cell::from(plain(&subscription)),
+        Cell::from(subscription),
         right(count(client.waiting_events as u64)),
         right(bytes(client.waiting_bytes)),
         right(seconds(client.behind_seconds)),

@@ -21,6 +21,7 @@ fn client(name: &str, (events, bytes, seconds): (usize, usize, f64)) -> Client {
         waiting_events: events,
         waiting_bytes: bytes,
         depth: [0, 0, 0, 0, events, 0, 0, 0, 0, 0],
+        in_flight: 15,
         behind_seconds: seconds,
         slowest_subscription: Some(Slowest {
             id: "s".to_owned(),
@@ -99,11 +100,11 @@ fn all_parts_are_shown_where_there_is_room() {
         "gadugi-router 9.8.7  ws://localhost:9090  running  healthy  up 12s  clients 3  subscriptions 4",
         " in 2,000/s  5,000 since the start",
         " out 6,000/s  15,000 since the start",
-        "QUEUED 0, WAITING FOR THE SLOWEST",
+        "QUEUED 0, WAITING FOR THE SLOWEST (+45 BEING WRITTEN)",
         " 10 SYSTEM",
         "152 µs",
         "many 4b1d0000",
-        "task.*,+2",
+        "task.* +2 more",
         "4.9 KiB",
         "q quit",
     ] {
@@ -154,6 +155,43 @@ fn no_size_is_too_small_to_be_drawn() {
                     "{width}x{height}"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn what_has_no_room_at_the_top_is_left_out_whole_or_gets_a_line_of_its_own() {
+    let mut state = state();
+    let mut many = top(13.0, 6_000);
+    (many.clients, many.subscriptions, many.dead_letters) = (1_000, 12_345, 4_227_001);
+    state.saw(seen(many));
+    let wide = " gadugi-router 9.8.7  ws://localhost:9090  running  healthy  up 13s  clients 1,000  subscriptions 12,345  dead letters 4,227,001";
+    for (size, first, second) in [
+        ((130, 40), wide, " every 1 s"),
+        ((120, 40), &wide[..59], &format!(" {}", &wide[61..])),
+        ((80, 24), &wide[..59], &format!(" {}", &wide[61..])),
+        ((40, 12), " gadugi-router 9.8.7  running  healthy", " clients 1,000  dead letters 4,227,001"),
+        (
+            (80, 8),
+            " gadugi-router 9.8.7  running  healthy  clients 1,000  dead letters 4,227,001",
+            " every 1 s",
+        ),
+    ] {
+        let shown = text(&state, size);
+        let lines: Vec<_> = shown.lines().map(str::trim_end).take(2).collect();
+        assert_eq!(lines, [first, second], "{size:?}");
+    }
+}
+
+#[test]
+fn names_have_eight_columns_however_narrow_it_is() {
+    let mut state = state();
+    for (order, word) in [(Order::Events, "▼EVENTS"), (Order::Bytes, "▼BYTES"), (Order::Seconds, "▼BEHIND")]
+    {
+        state.order = order;
+        let shown = text(&state, (40, 12));
+        for part in [" a.seldom ", " b.often ", " in 2,000/s ", "many 4b1", word] {
+            assert!(shown.contains(part) && !shown.contains("15,00"), "{part} in\n{shown}");
         }
     }
 }

@@ -1,0 +1,93 @@
+"""What is passed through: TLS, headers, the name; and clients that are made where no event loop is."""
+
+import asyncio
+import ssl
+import subprocess
+
+import pytest
+from helpers import quick, until
+from part1 import Part1Router, ScriptedRouter
+
+from gadugi_router import AuthenticationError, EventRouterClient
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate of its own, for 127.0.0.1: its file and the key's."""
+    files = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subject = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command = ["openssl", "req", "-x509", *new_key, *subject, "-days", "2", "-out", files[0], "-keyout", files[1]]
+    subprocess.run(command, check=True, capture_output=True)
+    return files
+
+
+async def test_tls_with_a_trust_of_its_own(certificate):
+    router = Part1Router()
+    router.ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    router.ssl.load_cert_chain(*certificate)
+    async with router:
+        async with EventRouterClient(router.url, ssl=ssl.create_default_context(cafile=str(certificate[0]))) as client:
+            assert await client.publish("t", timeout=30)
+        stranger = quick(router.url)
+        assert not await stranger.connect() and "certificate" in str(stranger.last_error).lower()
+        await stranger.disconnect()
+
+
+async def test_headers_and_the_clients_name():
+    async with ScriptedRouter() as router:
+        async with EventRouterClient(router.url, headers={"X-Agent": "seven"}, name="worker/7") as client:
+            assert client.is_connected
+        assert router.headers["X-Agent"] == "seven"
+        hello = next(message for message in router.seen if message["type"] == "hello")
+        assert hello["client"] == "worker/7" and hello["protocol"] == 2 and hello["lean"] is True
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_gate_before_the_router_that_refuses(status):
+    async with Part1Router() as router:
+        router.status = status
+        with pytest.raises(AuthenticationError, match=str(status)):
+            await quick(router.url, token="x").connect()
+
+
+async def test_something_else_than_a_router():
+    async with Part1Router() as router:
+        router.status = 404
+        client = quick(router.url)
+        assert not await client.connect() and "404" in str(client.last_error)
+        router.status = None
+        assert await client.wait_until_connected(30)
+        await client.disconnect()
+
+
+def test_a_client_made_and_furnished_before_there_is_an_event_loop(router):
+    client = EventRouterClient(router.url)
+    came = []
+    client.on("t")(came.append)
+
+    async def main(count):
+        async with client:
+            await client.publish("t", count)
+            await until(lambda: len(came) == count, "the event")
+
+    for count in (1, 2):
+        asyncio.run(main(count))
+
+
+async def test_two_readers_of_one_stream_share_it(router):
+    async with EventRouterClient(router.url) as client, client.events("t") as stream:
+        reading = [asyncio.ensure_future(stream.__anext__()) for _ in range(3)]
+        for number in range(3):
+            await client.publish("t", number)
+        assert sorted(event.payload for event in await asyncio.gather(*reading)) == [0, 1, 2]
+
+
+async def test_a_subscribe_that_is_given_up_leaves_nothing_behind(router):
+    async with EventRouterClient(router.url) as client:
+        subscribing = asyncio.ensure_future(client.subscribe(["t"]))
+        await asyncio.sleep(0)
+        subscribing.cancel()
+        await asyncio.gather(subscribing, return_exceptions=True)
+        await client.ping()
+        assert not client.subscriptions and (await client.get_health())["active_subscriptions"] == 0

@@ -1,0 +1,59 @@
+//! The examples run, and say what they should.
+
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+
+use tokio::process::Command;
+
+use super::router::Router;
+use super::soon;
+
+/// Where Cargo puts them when it builds the tests.
+fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let path = tests.parent().unwrap().parent().unwrap().join("examples").join(name);
+    assert!(path.exists(), "{} is not there; cargo build --examples", path.display());
+    path
+}
+
+async fn run(name: &str) -> String {
+    let router = Router::running().await;
+    let mut command = Command::new(example(name));
+    command.arg(router.url()).stdin(Stdio::null()).kill_on_drop(true);
+    let Output { status, stdout, stderr } = soon(command.output()).await.unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
+
+#[tokio::test]
+async fn three_agents() {
+    let said = run("three_agents").await;
+    for line in [
+        "task-001: Process user registration: done by worker-",
+        "task-004: division by zero",
+        "task.created 5",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn request_reply() {
+    let said = run("request_reply").await;
+    assert_eq!(
+        said,
+        "1 + 2 = 3\n1 / 0: the responder failed: division by zero\nnobody subscribes to math.root\n"
+    );
+}
+
+#[tokio::test]
+async fn work_sharing() {
+    let said = run("work_sharing").await;
+    let count = |name: &str| -> u32 {
+        let line = said.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|line| line.strip_prefix(": ")).unwrap().parse().unwrap()
+    };
+    let (quick, slow) = (count("quick"), count("slow"));
+    assert_eq!(quick + slow, 200, "{said}");
+    assert!(slow > 0, "{said}");
+}
