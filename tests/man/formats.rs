@@ -52,14 +52,31 @@ fn one(page: &mut Roff, setting: &Setting) {
 
 /// gadugi-router-protocol(7).
 pub fn protocol() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/protocol.md");
-    let mut page =
-        begin("gadugi-router-protocol", "7", "what clients and the Gadugi event router say to each other");
+    let summary = "what clients and the Gadugi event router say to each other";
+    let see_also = "gadugi-router(8), gadugi-routerctl-publish(1), gadugi-routerctl-subscribe(1)";
+    from_document("gadugi-router-protocol", summary, "protocol.md", see_also)
+}
+
+/// gadugi-router-metrics(7).
+pub fn metrics() -> String {
+    let summary = "what the Gadugi event router measures";
+    let see_also =
+        "gadugi-router(8), gadugi-router.toml(5), gadugi-routerctl-status(1), gadugi-routerctl-top(1)";
+    from_document("gadugi-router-metrics", summary, "metrics.md", see_also)
+}
+
+fn from_document(name: &str, summary: &str, file: &str, see_also: &str) -> String {
+    let mut page = begin(name, "7", summary);
     heading(&mut page, "DESCRIPTION");
-    markdown::write(&mut page, &fs::read_to_string(path).unwrap());
+    markdown::write(&mut page, &document(file));
     heading(&mut page, "SEE ALSO");
-    page.text([roman("gadugi-router(8), gadugi-routerctl-publish(1), gadugi-routerctl-subscribe(1)")]);
+    page.text([roman(see_also)]);
     page.render()
+}
+
+/// A file of the documentation.
+pub fn document(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(file)).unwrap()
 }
 
 /// Every setting has its table among those that the program knows.

@@ -17,7 +17,7 @@ pub fn of_the_router() -> Vec<Section> {
         text(
             "SEE ALSO",
             &[
-                "gadugi-routerctl(1), gadugi-router.toml(5), gadugi-router-protocol(7), systemd.service(5), systemd.socket(5)",
+                "gadugi-routerctl(1), gadugi-router.toml(5), gadugi-router-protocol(7), gadugi-router-metrics(7), systemd.service(5), systemd.socket(5)",
             ],
         ),
     ]
