@@ -1,7 +1,6 @@
 """The package in a Debian with a real systemd: install, use, upgrade, remove, purge."""
 import json
 
-from client import until
 from machine import CONFIG, CONTROL, UNIT
 
 
@@ -36,36 +35,12 @@ def test_the_same_again_changes_nothing(machine):
     assert machine.property("ActiveState") == "inactive" and pid != "0"
 
 
-async def test_an_upgrade_drains_and_loses_nothing(machine):
-    machine.install()
-    machine.run(f"{CONTROL} configure --config {CONFIG} --set drain.timeout=2s --set limits.outbox_events=20000 --reload")
-    before = machine.property("MainPID")
-    machine.run(f"setsid {CONTROL} monitor --json >/tmp/seen 2>/dev/null & echo $! >/run/monitor.pid")
-    await until(lambda: machine.status()["health"]["active_subscriptions"] == 1, "it watches")
-    machine.run("kill -STOP $(cat /run/monitor.pid)")
-    count = 8000
-    text = "x" * 500
-    machine.run(f"seq {count} | sed 's/.*/{{\"n\":&,\"text\":\"{text}\"}}/' | {CONTROL} publish t - --lines >/dev/null")
-    machine.install(2)
-    assert machine.property("MainPID") not in (before, "0") and machine.property("NRestarts") == "0"
-    assert "0.1.0-2" in machine.output("dpkg-query -W gadugi-router")
-    assert "events are left for 1 subscribers" in machine.journal(), "it was slow enough to matter"
-    machine.run("kill -CONT $(cat /run/monitor.pid)")
-
-    def numbers() -> list[int]:
-        lines = machine.output("grep -o '\"n\":[0-9]*' /tmp/seen || true").splitlines()
-        return [int(line.split(":")[1]) for line in lines]
-    await until(lambda: len(set(numbers())) == count, "everything that was accepted comes")
-    assert sorted(numbers()) == list(range(1, count + 1)), "and nothing twice"
-    machine.run("kill $(cat /run/monitor.pid)")
-    assert "timeout = \"2s\"" in machine.output(f"cat {CONFIG}"), "the edited file is kept"
-
-
 def test_removed_it_keeps_settings_and_purged_it_leaves_nothing(machine):
     machine.run("dpkg --purge gadugi-router", check=False)
     files = machine.files()
     machine.install()
-    machine.run("echo 'port = 9191' >/etc/gadugi-router/two.toml; systemctl enable -q --now gadugi-router@two")
+    machine.run("echo 'port = 9191' >/etc/gadugi-router/two.toml; systemctl enable -q --now gadugi-router@two;"
+                "systemctl enable -q gadugi-router.socket gadugi-router-http.socket")
     assert machine.property("ActiveState", "gadugi-router@two.service") == "active"
     machine.run("dpkg --remove gadugi-router")
     assert machine.output("pgrep -c gadugi-router || true") == "0"
@@ -115,3 +90,24 @@ def test_lintian_has_nothing_against_it(machine):
     done = machine.run("lintian --allow-root --fail-on error,warning --display-info --tag-display-limit 0 /run/1.deb", check=False)
     told = [line for line in done.stdout.splitlines() if line[:2] in ("E:", "W:", "I:")]
     assert done.returncode == 0 and told == [], "\n".join(told) + done.stderr
+
+
+def test_its_log_file_is_rotated_and_written_on(machine):
+    machine.install()
+    machine.run(f"{CONTROL} configure --config {CONFIG} --set log.target=file; systemctl restart gadugi-router")
+    log = "/var/log/gadugi-router/router.log"
+    machine.run(f"for i in $(seq 100); do grep -q listening {log} && break; sleep 0.1; done")
+    machine.run("logrotate --force /etc/logrotate.d/gadugi-router")
+    machine.run("systemctl reload gadugi-router")
+    machine.run(f"for i in $(seq 100); do test -s {log} && break; sleep 0.1; done; test -s {log}")
+    assert "listening" in machine.output(f"cat {log}.1") and "listening" not in machine.output(f"cat {log}")
+    assert machine.output(f"stat -c %U {log} {log}.1") == "gadugi-router\ngadugi-router"
+
+
+def test_apparmor_understands_the_profile(machine):
+    machine.install()
+    profile = "/usr/share/doc/gadugi-router/apparmor"
+    check = "apparmor_parser --skip-kernel-load --skip-cache --warn=all --Werror"
+    machine.run(f"{check} {profile}")
+    done = machine.run(f"sed 's/network inet stream/network inet steam/' {profile} >/run/bad && {check} /run/bad", check=False)
+    assert done.returncode != 0, "a mistake would be found"

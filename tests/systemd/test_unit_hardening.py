@@ -124,11 +124,22 @@ async def test_members_of_the_group_may_look_and_nobody_else(service, people):
         assert (await client.event())["payload"] == "hello"
 
 
+async def test_other_admins_have_no_effect_behind_a_wall_and_the_journal_says_so(service, people):
+    """Otherwise `nobody` would be whoever the kernel does not show: everybody who may look."""
+    service.configure('[admin]\nadmins = ["bob", "nobody", "@nogroup"]\n')
+    service.ctl("start")
+    await until(lambda: service.says("3 of 3 admin.admins have no effect.*other-admins.conf"), "the warning")
+    async with await connect(service) as client:
+        done = as_user(service, "alice", "kick", client.welcome["client_id"])
+        assert done.returncode == 77, done
+
+
 async def test_other_admins_need_the_drop_in_for_them(service, people):
     service.example("other-admins", "SupplementaryGroups=bob\nSystemCallFilter=@chown\n")
     service.configure('[admin]\nadmins = ["bob"]\nsocket_group = "bob"\n')
     service.ctl("start")
     assert service.box.output("stat", "-c", "%U:%G %a", "/run/gadugi-router/admin.sock") == "gadugi-router:bob 660"
+    assert not service.says("have no effect")
     async with await connect(service) as client:
         done = as_user(service, "bob", "kick", client.welcome["client_id"])
         assert done.returncode == 0, done
