@@ -18,7 +18,9 @@ PATIENCE = 60.0
 async def run(url: str) -> dict:
     states: Counter = Counter()
     came: list[int] = []
+    # By what the router answered: for how many subscribers it was. For none, while the reader was not back yet.
     accepted: list[int] = []
+    unheard: list[int] = []
     # Few are read ahead, so that the rest waits in the router.
     reader = EventRouterClient(url, prefetch=16, reconnect_interval=0.1)
     publisher = EventRouterClient(url, reconnect_interval=0.1)
@@ -30,8 +32,8 @@ async def run(url: str) -> dict:
         await asyncio.sleep(WORK)
 
     async def publish(number: int) -> None:
-        if await publisher.publish("t", {"n": number, "text": TEXT}, timeout=PATIENCE):
-            accepted.append(number)
+        if result := await publisher.publish("t", {"n": number, "text": TEXT}, receipt="dispatched", timeout=PATIENCE):
+            (accepted if result.matched else unheard).append(number)
 
     async with reader, publisher:
         await asyncio.gather(*(publish(number) for number in range(AT_ONCE)))
@@ -45,7 +47,7 @@ async def run(url: str) -> dict:
         deadline = asyncio.get_running_loop().time() + PATIENCE
         while not set(accepted) <= set(came) and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.1)
-        return {"published": number, "accepted": accepted, "came": came, "states": states}
+        return {"published": number, "accepted": accepted, "unheard": unheard, "came": came, "states": states}
 
 
 print(json.dumps(asyncio.run(run(sys.argv[1]))))
