@@ -21,13 +21,16 @@ TEXTS = re.compile(r"(LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|UNLICENSE)", re.IGNORE
 OLD_OR = re.compile(r"\s*/\s*")
 
 
-def rustc_host() -> str:
+def target() -> str:
+    """What the programs are built for: this machine, unless GADUGI_TARGET says."""
+    if named := os.environ.get("GADUGI_TARGET"):
+        return named
     told = subprocess.run(["rustc", "-vV"], check=True, capture_output=True, text=True).stdout
     return re.search(r"^host: (.*)$", told, re.MULTILINE)[1]
 
 
 def metadata() -> dict:
-    command = ["cargo", "metadata", "--locked", "--format-version=1", f"--filter-platform={rustc_host()}"]
+    command = ["cargo", "metadata", "--locked", "--format-version=1", f"--filter-platform={target()}"]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
 
 
