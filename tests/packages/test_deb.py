@@ -87,7 +87,9 @@ def test_manual_pages_and_completions_are_where_they_are_looked_for(machine):
 
 
 def test_lintian_has_nothing_against_it(machine):
-    done = machine.run("lintian --allow-root --fail-on error,warning --display-info --tag-display-limit 0 /run/1.deb", check=False)
+    # alien-tag: a later lintian does not have every tag any more that is overridden for an older one.
+    command = "lintian --allow-root --fail-on error,warning --display-info --tag-display-limit 0 --suppress-tags alien-tag"
+    done = machine.run(f"{command} /run/1.deb", check=False)
     told = [line for line in done.stdout.splitlines() if line[:2] in ("E:", "W:", "I:")]
     assert done.returncode == 0 and told == [], "\n".join(told) + done.stderr
 
