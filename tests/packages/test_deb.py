@@ -1,6 +1,7 @@
 """The package in a Debian with a real systemd: install, use, upgrade, remove, purge."""
 import json
 
+from box import TESTS
 from machine import CONFIG, CONTROL, UNIT
 
 
@@ -12,6 +13,27 @@ def test_installed_it_runs_and_is_enabled_and_the_first_three_lines_work(machine
     assert "listening on ws://127.0.0.1:9090" in machine.output("journalctl -u gadugi-router --no-pager")
     assert machine.output(f"{CONTROL} status").startswith("Event Router Status: RUNNING")
     assert machine.output(f"ps -o user= -p {machine.property('MainPID')}") in ("gadugi-router", "gadugi-+")
+
+
+def test_apt_installs_upgrades_and_purges_it(machine):
+    for command in ("install /run/1.deb", "install /run/2.deb"):
+        machine.run(f"apt-get -y --no-install-recommends {command}")
+        assert machine.property("ActiveState") == "active"
+    machine.run("apt-get -y purge gadugi-router")
+    assert machine.output("dpkg-query -W -f '${Status}' gadugi-router 2>/dev/null || true") in ("", "unknown ok not-installed")
+
+
+def test_the_first_steps_of_the_readme_work_as_they_stand(machine):
+    machine.install()
+    text = (TESTS.parent / "README.md").read_text().split("First steps:", 1)[1].split("```sh\n", 1)[1].split("```", 1)[0]
+    lines = [line.split(" #")[0].removeprefix("sudo ") for line in text.splitlines()]
+    assert len(lines) == 5
+    # What is in the background says when it has subscribed, and then has what the next line publishes.
+    machine.box.write("/run/steps", "\n".join(lines).replace(" &", " --count 1 >/run/seen 2>/run/said &\nuntil grep -q . /run/said; do sleep 0.1; done"))
+    shown = machine.output("set -e; export SYSTEMD_PAGER=cat; . /run/steps; wait; cat /run/seen")
+    assert "active (running)" in shown and "Event Router Status: RUNNING" in shown and "max_clients = 1000 → 5000" in shown
+    last = shown.splitlines()[-1].replace(" ", "")
+    assert "task.created" in last and '{"id":1}' in last, shown
 
 
 def test_anybody_may_publish_and_subscribe_and_nobody_but_root_kicks(machine):
