@@ -202,7 +202,14 @@ impl Recorded {
                 let mut all = self.left.clone();
                 all.add_late(late.clone());
                 match spool::write(path, &all, now(hub)) {
-                    Ok(()) => self.left = all,
+                    // Beside what the drain has told: together they are what the next start takes in.
+                    Ok(()) => {
+                        let path = path.display();
+                        tracing::info!(
+                            "{late_count} events more, of connections that ended in the middle of a write, saved in {path}"
+                        );
+                        self.left = all;
+                    }
                     Err(error) => {
                         tracing::error!(
                             %error,

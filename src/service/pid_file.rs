@@ -60,7 +60,8 @@ impl PidFile {
         Ok(lock(path)?.signed()?)
     }
 
-    /// Its path.
+    /// Its path, for Landlock, which only Linux has.
+    #[cfg(any(target_os = "linux", test))]
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -4,6 +4,9 @@
 #![cfg(all(feature = "daemon", feature = "ctl"))]
 #![allow(clippy::unwrap_used)]
 
+mod complete;
+mod formats;
+mod markdown;
 mod page;
 mod sections;
 
@@ -22,6 +25,9 @@ fn pages() -> BTreeMap<String, String> {
     page::write(&router, "8", &sections::of_the_router(), &mut pages);
     let control = ctl::command().after_help(None::<&str>).disable_help_subcommand(true);
     page::write(&control, "1", &sections::of_the_control_program(), &mut pages);
+    pages.insert("gadugi-router.toml.5".to_owned(), page::tidy(&formats::settings()));
+    pages.insert("gadugi-router-protocol.7".to_owned(), page::tidy(&formats::protocol()));
+    pages.insert("gadugi-router-metrics.7".to_owned(), page::tidy(&formats::metrics()));
     pages
 }
 
@@ -41,21 +47,5 @@ fn the_pages_are_those_of_the_definitions() {
     assert_eq!(name(&there), name(&made), "write them anew: GADUGI_WRITE_MAN=1 cargo test --test man");
     for (name, text) in &made {
         assert_eq!(&there[name], text, "{name}: write it anew: GADUGI_WRITE_MAN=1 cargo test --test man");
-    }
-}
-
-#[test]
-fn every_command_has_a_page_and_every_exit_code_is_told() {
-    let pages = pages();
-    let page = &pages["gadugi-routerctl.1"];
-    // Hyphens as roff wants them.
-    let written = |text: &str| text.replace('-', "\\-");
-    for command in ctl::command().get_subcommands() {
-        let name = format!("gadugi-routerctl-{}", command.get_name());
-        assert!(pages.contains_key(&format!("{name}.1")), "{name}");
-        assert!(page.contains(&written(&format!("{name}(1)"))), "{name}");
-    }
-    for (code, meaning) in ctl::exit_codes() {
-        assert!(page.contains(&format!("\\fB{code}\\fR\n{}", written(meaning))), "{code}");
     }
 }

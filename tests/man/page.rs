@@ -7,7 +7,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 /// Of the pages' last change that is more than one of words. A day of each build would have each build differ.
-const DATE: &str = "2026-11-24";
+pub const DATE: &str = "2026-11-24";
 
 /// A heading, and what stands below it.
 pub struct Section {
@@ -63,7 +63,7 @@ fn one(command: &Command, section: &str, sections: &[Section], pages: &mut BTree
 }
 
 /// The generator puts breaks around an empty line, which is a break itself: mandoc warns of them.
-fn tidy(text: &str) -> String {
+pub fn tidy(text: &str) -> String {
     let text = text.replace(".br\n\n.br\n", ".sp\n");
     text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }

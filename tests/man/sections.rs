@@ -14,7 +14,12 @@ pub fn of_the_router() -> Vec<Section> {
         terms("ENVIRONMENT", environment()),
         terms("FILES", files()),
         terms("EXAMPLES", words(ROUTER_EXAMPLES)),
-        text("SEE ALSO", &["gadugi-routerctl(1), systemd.service(5), systemd.socket(5)"]),
+        text(
+            "SEE ALSO",
+            &[
+                "gadugi-routerctl(1), gadugi-router.toml(5), gadugi-router-protocol(7), gadugi-router-metrics(7), systemd.service(5), systemd.socket(5)",
+            ],
+        ),
     ]
 }
 
@@ -94,7 +99,7 @@ fn environment() -> Vec<(String, String)> {
 fn files() -> Vec<(String, String)> {
     let mut all = vec![(
         STANDARD_FILE.to_owned(),
-        "The settings, if no other file is named. gadugi-router --help explains each.".to_owned(),
+        "The settings, if no other file is named; gadugi-router.toml(5) explains each.".to_owned(),
     )];
     all.extend(words(&[
         (

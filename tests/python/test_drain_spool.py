@@ -1,5 +1,6 @@
 """drain.spool: what is left at the end is in a file, and the next start takes it back in."""
 import asyncio
+import re
 import time
 from collections import Counter
 
@@ -21,7 +22,13 @@ def spool(tmp_path):
 @pytest.fixture
 def start_spooling(start, spool):
     spool.parent.mkdir()
-    return lambda **settings: start(drain__spool=spool, **{"drain__timeout": "0s", "drain__spool_wait": "1h", **settings})
+
+    def start_one(**settings):
+        defaults = {"drain__timeout": "0s", "drain__spool_wait": "1h"}
+        start_one.routers.append(start(drain__spool=spool, **{**defaults, **settings}))
+        return start_one.routers[-1]
+    start_one.routers = []
+    return start_one
 
 
 async def leave_events(start_spooling, text: str = "x" * 300) -> list[tuple[int, int]]:
@@ -53,6 +60,16 @@ async def test_a_subscriber_that_comes_back_gets_what_was_left_in_order(start_sp
     assert await take_back(router, len(left)) == left
     await asyncio.to_thread(router.stop)
     assert not spool.exists() or spooled_numbers(spool) == [], "delivered once, and not again at the next start"
+
+
+async def test_what_the_log_says_was_left_is_what_the_next_start_takes_in(start_spooling):
+    """A connection that ends in the middle of a write gives that event back after the drain has counted: it is told beside."""
+    left = await leave_events(start_spooling)
+    router = start_spooling()
+    taken = int(re.search(r"(\d+) events of the last run taken in", router.log())[1])
+    text = start_spooling.routers[0].log()
+    counted = [re.search(pattern, text) for pattern in (r"drained: (\d+) events are left", r"(\d+) events more, of conn")]
+    assert taken == len(left) == sum(int(found[1]) for found in counted if found)
 
 
 async def test_new_events_do_not_overtake_old_ones_of_their_level(start_spooling):

@@ -35,6 +35,10 @@ class Box:
         assert not check or done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
+    def near(self, *command, **options) -> subprocess.Popen:
+        """Starts a command outside, in the box's network."""
+        return subprocess.Popen([SCRIPT, "near", self.folder, *command], text=True, **options)
+
     def output(self, *command: str) -> str:
         return self.run(*command).stdout.strip()
 

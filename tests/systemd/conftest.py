@@ -8,7 +8,9 @@ import pytest
 from box import Box
 from coroutines import pytest_configure, pytest_pyfunc_call  # noqa: F401
 from routers import program
-from service import CONTROL, PROGRAM, Service
+from service import CONTROL, PROGRAM, SHIPPED, Service
+
+SYSUSERS = "/run/sysusers.d/gadugi-router.conf"
 
 
 @pytest.fixture(scope="session")
@@ -19,8 +21,10 @@ def box(tmp_path_factory):
     try:
         box.copy(program(), PROGRAM)
         box.copy(program().with_name("gadugi-routerctl"), CONTROL)
+        box.copy(SHIPPED / "sysusers.conf", SYSUSERS)
+        box.run("systemd-sysusers", SYSUSERS)
         yield box
-        box.run("rm", "-f", PROGRAM, CONTROL)
+        box.run("sh", "-c", f"rm -f {PROGRAM} {CONTROL} {SYSUSERS}; userdel gadugi-router")
     finally:
         box.close()
 

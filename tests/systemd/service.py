@@ -1,19 +1,29 @@
 """The unit under test: what an operator does with systemctl and sees in the journal.
 
-Everything of a test is in /run, which is empty at the next boot, but the program and its configuration.
+The units are those that are installed (systemd/), as they are. Everything of a test is in /run, which is empty at the next boot, but
+the program, its configuration, its state and its user.
 """
 import json
 import re
+from pathlib import Path
 
 from box import TESTS, Box
 from routers import can_connect, free_port
 
 UNIT = "gadugi-router.service"
 SOCKET = "gadugi-router.socket"
+HTTP_SOCKET = "gadugi-router-http.socket"
 UNITS = "/run/systemd/system"
+SHIPPED = TESTS.parent / "systemd"
 CONFIG = "/etc/gadugi-router/config.toml"
 PROGRAM = "/usr/bin/gadugi-router"
 CONTROL = "/usr/bin/gadugi-routerctl"
+# What a router under the units makes, and tests.
+LEFT = "/etc/gadugi-router /run/gadugi-router* /var/lib/gadugi-router* /var/lib/private/gadugi-router* /var/log/gadugi-router*"
+
+
+def units() -> list[Path]:
+    return [file for file in sorted(SHIPPED.iterdir()) if file.suffix in (".service", ".socket")]
 
 
 class Service:
@@ -23,8 +33,8 @@ class Service:
         self.box = box
         self.port = self.port_v6 = free_port()
         self.url = f"ws://127.0.0.1:{self.port}"
-        for name in (UNIT, SOCKET):
-            box.write(f"{UNITS}/{name}", (TESTS / "systemd" / "units" / name).read_text())
+        for file in units():
+            box.copy(file, f"{UNITS}/{file.name}")
         self.drop_in(SOCKET, "Socket", f"ListenStream=\nListenStream=127.0.0.1:{self.port}\n")
         self.configure()
         self.box.run("systemctl", "daemon-reload")
@@ -33,10 +43,10 @@ class Service:
 
     def remove(self) -> None:
         """Leaves nothing of the test in the box."""
-        self.box.run("systemctl", "stop", SOCKET, check=False)
+        self.box.run("systemctl", "stop", SOCKET, HTTP_SOCKET, "gadugi-router@*.service", check=False)
         self.box.run("systemctl", "kill", "-s", "KILL", UNIT, check=False)
         self.box.run("systemctl", "stop", UNIT, check=False)
-        self.box.run("sh", "-c", f"rm -rf {UNITS}/gadugi-router.* /etc/gadugi-router /run/gadugi-router")
+        self.box.run("sh", "-c", f"rm -rf {UNITS}/gadugi-router* {LEFT}")
         self.box.run("systemctl", "daemon-reload")
         self.box.run("systemctl", "reset-failed", check=False)
 
@@ -46,6 +56,12 @@ class Service:
 
     def drop_in(self, unit: str, section: str, text: str) -> None:
         self.box.write(f"{UNITS}/{unit}.d/test.conf", f"[{section}]\n{text}")
+        self.box.run("systemctl", "daemon-reload")
+
+    def example(self, name: str, more: str = "") -> None:
+        """Installs one of the drop-ins that are shipped as examples."""
+        text = (SHIPPED / "examples" / f"{name}.conf").read_text()
+        self.box.write(f"{UNITS}/{UNIT}.d/{name}.conf", text + more)
         self.box.run("systemctl", "daemon-reload")
 
     def ctl(self, *command: str, check: bool = True):

@@ -1,6 +1,7 @@
 //! Where the log goes: what the settings ask for, and what is there.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
@@ -91,7 +92,8 @@ fn stderr_is_journal() -> bool {
     fstat(io::stderr()).is_ok_and(|stat| names(&stream, stat.st_dev, stat.st_ino))
 }
 
-fn names(stream: &OsStr, device: u64, inode: u64) -> bool {
+/// The numbers have a type of their own on each system.
+fn names(stream: &OsStr, device: impl Display, inode: impl Display) -> bool {
     stream.to_str() == Some(format!("{device}:{inode}").as_str())
 }
 
