@@ -127,14 +127,14 @@ fn narrow(_: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// A handle of the file itself. Elsewhere the numbers of files are not used again so soon.
+/// A handle of the file itself. Elsewhere the numbers of files are not used again so soon. Not by the standard library, which
+/// takes `O_PATH` for an access mode where the libc is musl, and leaves it out.
 #[cfg(target_os = "linux")]
 fn hold(path: &Path) -> io::Result<Option<File>> {
-    use std::os::unix::fs::OpenOptionsExt;
-
-    use nix::fcntl::OFlag;
+    use nix::fcntl::{OFlag, open};
+    use nix::sys::stat::Mode;
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    File::options().read(true).custom_flags(flags.bits()).open(path).map(Some)
+    Ok(Some(open(path, flags, Mode::empty())?.into()))
 }
 
 #[cfg(not(target_os = "linux"))]
