@@ -9,12 +9,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
 use tokio_tungstenite::tungstenite::http::Uri;
 
-use super::Error;
+use super::{Error, Options};
 
-/// What `ws://` means without a port, as everywhere (RFC 6455).
+/// What `ws://` and `wss://` mean without a port, as everywhere (RFC 6455).
 const STANDARD_PORT: u16 = 80;
+const STANDARD_TLS_PORT: u16 = 443;
 
-/// Where a router is: `ws://host:port`, or `unix:/path` (also written `ws+unix:/path`).
+/// Where a router is: `ws://host:port`, `wss://host:port` with the feature `client-tls`, or `unix:/path` (also written `ws+unix:/path`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Address {
     /// A host and a port.
@@ -25,10 +26,16 @@ pub enum Address {
         port: u16,
         /// What to ask for there, from the `/` on. The router answers to any; a proxy in front of it may not.
         path: String,
+        /// By TLS.
+        tls: bool,
     },
     /// A Unix socket.
     Unix(PathBuf),
 }
+
+#[cfg(not(feature = "client-tls"))]
+const NO_TLS: &str =
+    "this program was built without TLS: wss:// needs the feature `client-tls` of gadugi-router";
 
 /// A connection's bytes, behind a box: for a client, an indirection at each read costs nothing that can be measured.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -37,12 +44,18 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Address {
     /// Connects, without a word yet.
-    pub(super) async fn connect(&self, receive_buffer: Option<u32>) -> io::Result<Box<dyn Stream>> {
+    pub(super) async fn connect(&self, options: &Options) -> io::Result<Box<dyn Stream>> {
         Ok(match self {
-            Self::Tcp { host, port, .. } => {
-                let stream = connect_tcp(host, *port, receive_buffer).await?;
+            Self::Tcp { host, port, tls, .. } => {
+                let stream = connect_tcp(host, *port, options.receive_buffer).await?;
                 stream.set_nodelay(true)?;
-                Box::new(stream)
+                match tls {
+                    #[cfg(feature = "client-tls")]
+                    true => Box::new(options.tls.connect(host, stream).await?),
+                    #[cfg(not(feature = "client-tls"))]
+                    true => return Err(io::Error::new(io::ErrorKind::Unsupported, NO_TLS)),
+                    false => Box::new(stream),
+                }
             }
             Self::Unix(path) => Box::new(UnixStream::connect(path).await?),
         })
@@ -85,11 +98,12 @@ async fn connect_tcp(host: &str, port: u16, receive_buffer: Option<u32>) -> io::
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp { host, port, path } => {
+            Self::Tcp { host, port, path, tls } => {
+                let scheme = if *tls { "wss" } else { "ws" };
                 let path = if path == "/" { "" } else { path };
                 match host.contains(':') {
-                    true => write!(f, "ws://[{host}]:{port}{path}"),
-                    false => write!(f, "ws://{host}:{port}{path}"),
+                    true => write!(f, "{scheme}://[{host}]:{port}{path}"),
+                    false => write!(f, "{scheme}://{host}:{port}{path}"),
                 }
             }
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
@@ -115,11 +129,14 @@ impl FromStr for Address {
             false => format!("ws://{text}").parse::<Uri>(),
         };
         let uri = uri.map_err(|_| wrong("it is no URL; write ws://HOST:PORT"))?;
-        match uri.scheme_str() {
-            Some("ws") => {}
-            Some("wss") => return Err(wrong("there is no TLS yet; write ws://HOST:PORT")),
-            _ => return Err(wrong("only ws:// and unix: are known")),
-        }
+        let tls = match uri.scheme_str() {
+            Some("ws") => false,
+            #[cfg(feature = "client-tls")]
+            Some("wss") => true,
+            #[cfg(not(feature = "client-tls"))]
+            Some("wss") => return Err(wrong(NO_TLS)),
+            _ => return Err(wrong("only ws://, wss:// and unix: are known")),
+        };
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         if authority.contains('@') {
             return Err(wrong("it names a user, and the router knows none"));
@@ -127,6 +144,7 @@ impl FromStr for Address {
         let host = uri.host().unwrap_or_default();
         let port = match authority.strip_prefix(host).and_then(|rest| rest.strip_prefix(':')) {
             Some(port) => port.parse().map_err(|_| wrong("its port is no port"))?,
+            None if tls => STANDARD_TLS_PORT,
             None => STANDARD_PORT,
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -134,7 +152,7 @@ impl FromStr for Address {
             return Err(wrong("it names no host and port; write ws://HOST:PORT"));
         }
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        Ok(Self::Tcp { host: host.to_owned(), port, path: path.to_owned() })
+        Ok(Self::Tcp { host: host.to_owned(), port, path: path.to_owned(), tls })
     }
 }
 
@@ -151,6 +169,8 @@ mod tests {
             ("ws://[::1]:7", "ws://[::1]:7"),
             ("ws://router.example", "ws://router.example:80"),
             ("ws://10.0.0.1:1/a?b=c", "ws://10.0.0.1:1/a?b=c"),
+            #[cfg(feature = "client-tls")]
+            ("wss://router.example", "wss://router.example:443"),
             ("unix:/run/x.sock", "unix:/run/x.sock"),
             ("ws+unix:/run/x.sock", "unix:/run/x.sock"),
             ("unix:///run/x.sock", "unix:/run/x.sock"),
@@ -165,7 +185,8 @@ mod tests {
     fn what_is_no_address_is_told_why() {
         for (text, why) in [
             ("", "no URL"),
-            ("wss://localhost", "no TLS"),
+            #[cfg(not(feature = "client-tls"))]
+            ("wss://localhost", "needs the feature `client-tls`"),
             ("http://localhost:1", "only ws://"),
             ("ws://localhost:99999", "no port"),
             ("ws://localhost:", "no port"),

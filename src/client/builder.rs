@@ -44,7 +44,19 @@ impl Builder {
 
     fn checked(&self) -> Result<Address, Error> {
         self.settings.check()?;
-        self.url.parse()
+        let address: Address = self.url.parse()?;
+        #[cfg(feature = "client-tls")]
+        if matches!(address, Address::Tcp { tls: true, .. }) {
+            self.settings.options.tls.config()?;
+        }
+        Ok(address)
+    }
+
+    /// For `wss://`: whom to trust, and what to show.
+    #[cfg(feature = "client-tls")]
+    pub fn tls(mut self, tls: super::Tls) -> Self {
+        self.settings.options.tls = tls;
+        self
     }
 
     /// What this program is, as `name/version`: operators see it.

@@ -21,6 +21,10 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A certificate or a key is not as it should be.
+    #[cfg(feature = "client-tls")]
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
     /// Nobody is there.
     #[error("cannot connect to {address}: {source}")]
     Connect {

@@ -54,6 +54,8 @@ mod subscribing;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "client-tls")]
+mod tls;
 mod token;
 mod traffic;
 
@@ -74,4 +76,6 @@ pub use settings::Overflow;
 pub use state::{Notice, State};
 pub use stream::Events;
 pub use subscribing::Subscription;
+#[cfg(feature = "client-tls")]
+pub use tls::Tls;
 pub use token::{NoToken, Token};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "client-tls")]
+use super::Tls;
 use super::Token;
 
 /// How to connect, with bounds for everything that is waited for.
@@ -13,6 +15,9 @@ pub struct Options {
     pub lean: bool,
     /// Shown to the router in `hello`. Routers without authorisation pass over it.
     pub token: Option<Token>,
+    /// For `wss://`: whom to trust, and what to show.
+    #[cfg(feature = "client-tls")]
+    pub tls: Tls,
     /// For the connection and the WebSocket handshake.
     pub connect_timeout: Duration,
     /// For the router's welcome, and for its hello.
@@ -33,6 +38,8 @@ impl Default for Options {
             software: concat!("gadugi-router-client/", env!("CARGO_PKG_VERSION")).to_owned(),
             lean: true,
             token: None,
+            #[cfg(feature = "client-tls")]
+            tls: Tls::default(),
             connect_timeout: Duration::from_secs(5),
             // As the protocol says.
             welcome_timeout: Duration::from_secs(5),

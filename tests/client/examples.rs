@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
+use nix::sys::signal::Signal;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use super::router::Router;
@@ -56,4 +58,33 @@ async fn work_sharing() {
     let (quick, slow) = (count("quick"), count("slow"));
     assert_eq!(quick + slow, 200, "{said}");
     assert!(slow > 0, "{said}");
+}
+
+#[tokio::test]
+async fn health() {
+    let said = run("health").await;
+    assert!(said.contains("\n1 clients, 0 subscriptions\n"), "{said}");
+}
+
+#[tokio::test]
+async fn reconnection() {
+    let mut router = Router::running().await;
+    let url = router.url();
+    let mut command = Command::new(example("reconnection"));
+    command.arg(&url).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut running = command.spawn().unwrap();
+    let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
+    let mut said = Vec::new();
+    while let Some(line) = soon(lines.next_line()).await.unwrap() {
+        if line == "tick 3" {
+            router.stop(Signal::SIGKILL).await;
+            router.start().await;
+        }
+        said.push(line);
+    }
+    assert!(soon(running.wait()).await.unwrap().success());
+    let count = |begins: &str| said.iter().filter(|line| line.starts_with(begins)).count();
+    assert!(count("connected, as") == 2 && count("reconnecting in") >= 1, "{said:#?}");
+    // What was confirmed and not delivered when the router was killed is gone with it.
+    assert!(count("tick ") >= 4 && count("closed") <= 1, "{said:#?}");
 }

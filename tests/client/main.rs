@@ -12,6 +12,8 @@ mod reconnecting;
 mod requests;
 mod router;
 mod subscribing;
+#[cfg(feature = "client-tls")]
+mod tls;
 mod winding_down;
 
 use std::time::Duration;

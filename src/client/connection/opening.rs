@@ -110,7 +110,7 @@ impl Connection {
 
 async fn handshake(address: &Address, options: &Options) -> Result<WebSocketStream<Traffic>, Error> {
     let stream = address
-        .connect(options.receive_buffer)
+        .connect(options)
         .await
         .map_err(|source| Error::Connect { address: address.clone(), source })?;
     let config = WebSocketConfig::default()
