@@ -14,7 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use uuid::Uuid;
 
-use super::message::{Delivered, Delivery, Heard, Message};
+use super::message::{Delivery, Heard, Message};
 use super::traffic::Traffic;
 use super::{Address, Error, Request};
 use pulse::Pulse;
@@ -134,9 +134,9 @@ impl Connection {
                     self.delivered.0 += 1;
                     self.delivered.1 += size as u64;
                     match delivered {
-                        Ok(delivered) => {
-                            let subscription = self.subscription(&delivered);
-                            Message::Event(Box::new(Delivery { event: delivered.event, subscription, size }))
+                        Ok(mut delivery) => {
+                            delivery.subscription = self.subscription(&delivery);
+                            Message::Event(delivery)
                         }
                         Err(unreadable) => Message::Unreadable(unreadable),
                     }
@@ -170,8 +170,8 @@ impl Connection {
         drop(timeout(LAST_WORDS, self.socket.close(None)).await);
     }
 
-    fn subscription(&self, of: &Delivered) -> Option<Uuid> {
-        of.subscription_id.or_else(|| self.subscriptions.get(&of.sub?).copied())
+    fn subscription(&self, of: &Delivery) -> Option<Uuid> {
+        of.subscription.or_else(|| self.subscriptions.get(&of.sub?).copied())
     }
 
     fn odd(&self, what: impl ToString) -> Error {

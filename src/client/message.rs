@@ -43,6 +43,8 @@ pub struct Delivery {
     pub event: Event,
     /// The subscription; none if the router did not tell this client of it.
     pub subscription: Option<Uuid>,
+    /// What a lean delivery calls the subscription.
+    pub(super) sub: Option<u32>,
     /// How many bytes came.
     pub(super) size: usize,
 }
@@ -178,7 +180,7 @@ pub(super) enum Heard {
     Welcome(Welcome),
     Hello(Hello),
     /// Readable or not, and how many bytes it was.
-    Event(Result<Delivered, String>, usize),
+    Event(Result<Box<Delivery>, String>, usize),
     /// It means the same at all times.
     Plain(Message),
 }
@@ -191,11 +193,11 @@ struct Kind<'a> {
 
 /// An event, and what names its subscription.
 #[derive(Deserialize)]
-pub(super) struct Delivered {
-    pub event: Event,
+struct Delivered {
+    event: Event,
     #[serde(default, deserialize_with = "name")]
-    pub subscription_id: Option<Uuid>,
-    pub sub: Option<u32>,
+    subscription_id: Option<Uuid>,
+    sub: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -231,8 +233,10 @@ fn plain(text: &str) -> serde_json::Result<Heard> {
     }))
 }
 
-fn delivered(text: &str) -> Result<Delivered, String> {
-    serde_json::from_str(text).map_err(|error| unreadable(text, &error))
+fn delivered(text: &str) -> Result<Box<Delivery>, String> {
+    let Delivered { event, subscription_id, sub } =
+        serde_json::from_str(text).map_err(|error| unreadable(text, &error))?;
+    Ok(Box::new(Delivery { event, subscription: subscription_id, sub, size: text.len() }))
 }
 
 /// Enough of it to be recognised.

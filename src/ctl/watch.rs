@@ -133,6 +133,12 @@ impl<'a> Watch<'a> {
                     let text = format!("the router refuses: {}", plain(&refusal.error));
                     return Err(Stop::Failed(Failure::new(UNAVAILABLE, "refused", text)));
                 }
+                Message::Unreadable(what) => {
+                    self.out.notice(
+                        "unreadable",
+                        format_args!("passed over what cannot be read: {}", plain(&what)),
+                    );
+                }
                 _ => {}
             }
         }

@@ -12,7 +12,7 @@ sys.path[:0] = [str(ROOT / "tests" / "python")]
 
 from coroutines import pytest_configure, pytest_pyfunc_call  # noqa: E402, F401
 from drivers import SDKS, Driver  # noqa: E402
-from fixtures import proxy, router, start  # noqa: E402, F401
+from fixtures import certificate, proxy, router, start  # noqa: E402, F401
 from routers import free_port  # noqa: E402
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -87,6 +88,8 @@ def settings_of(options: dict) -> dict:
     if "tokens" in settings:
         tokens = iter(settings.pop("tokens"))
         settings["token"] = lambda: next(tokens)
+    if "ca" in settings:
+        settings["ssl"] = ssl.create_default_context(cafile=settings.pop("ca"))
     return settings
 
 

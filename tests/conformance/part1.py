@@ -49,13 +49,13 @@ def matches(pattern: str, topic: str) -> bool:
 class Part1Router:
     """`seen` are the messages that came, in order. `mute`: publishes get no answer."""
 
-    def __init__(self, silent_hello: bool = False):
+    def __init__(self, silent_hello: bool = False, ssl=None):
         self.silent_hello = silent_hello
         self.subscriptions: dict[str, tuple] = {}
         self.seen: list[dict] = []
         self.mute = False
         self.sockets: list = []
-        self.ssl = None
+        self.ssl = ssl
         self.headers: dict = {}
         # An HTTP status in place of the WebSocket.
         self.status = None
@@ -153,8 +153,8 @@ class Part1Router:
 class ScriptedRouter(Part1Router):
     """Knows `hello`, and accepts only `token`."""
 
-    def __init__(self, token=None):
-        super().__init__()
+    def __init__(self, token=None, ssl=None):
+        super().__init__(ssl=ssl)
         self.token = token
         # Refuses what is published, as a router at its end does; these were.
         self.drains = False

@@ -15,6 +15,8 @@ from gadugi_router import Event, EventRouterClient
 JOBS = 200
 # Seconds that each worker needs for a job.
 WORKERS = {"quick": 0.001, "slow": 0.02}
+# And between two jobs.
+PAUSE = 0.004
 
 
 async def main(url: str) -> None:
@@ -23,8 +25,8 @@ async def main(url: str) -> None:
     all_done = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
         for name, seconds in WORKERS.items():
-            # Events that were read ahead are no other worker's any more: so read as little ahead as possible.
-            client = await stack.enter_async_context(EventRouterClient(url, prefetch=1, receive_buffer=4096))
+            # A job that a worker has is no other's any more: so each takes as little ahead as possible.
+            client = await stack.enter_async_context(EventRouterClient(url, prefetch=1))
 
             async def work(event: Event, name: str = name, seconds: float = seconds) -> None:
                 await asyncio.sleep(seconds)
@@ -35,7 +37,9 @@ async def main(url: str) -> None:
             await client.subscribe(["jobs.*"], callback=work, group="workers")
         publisher = await stack.enter_async_context(EventRouterClient(url))
         for number in range(JOBS):
-            await publisher.publish("jobs.new", {"number": number, "text": "x" * 500})
+            await publisher.publish("jobs.new", {"number": number})
+            # Jobs go to whoever has the fewest to do when they come. All at once, and each worker would have half.
+            await asyncio.sleep(PAUSE)
         await asyncio.wait_for(all_done.wait(), 60)
     print("jobs done:", ", ".join(f"{name} {count}" for name, count in sorted(done.items())))
 

@@ -15,7 +15,7 @@ FOLDERS = ("sdk/python/src", "tests/python", "tests/conformance")
 sys.path[:0] = [str(ROOT / folder) for folder in FOLDERS]
 
 from coroutines import pytest_configure, pytest_pyfunc_call  # noqa: E402, F401
-from fixtures import proxy, router, start  # noqa: E402, F401
+from fixtures import certificate, proxy, router, start  # noqa: E402, F401
 
 from gadugi_router.credit import Credit  # noqa: E402
 from gadugi_router.session import Session  # noqa: E402

@@ -1,37 +1,12 @@
-"""What is passed through: TLS, headers, the name; and clients that are made where no event loop is."""
+"""What is passed through: headers, the name; and clients that are made where no event loop is."""
 
 import asyncio
-import ssl
-import subprocess
 
 import pytest
 from helpers import quick, until
 from part1 import Part1Router, ScriptedRouter
 
 from gadugi_router import AuthenticationError, EventRouterClient
-
-
-@pytest.fixture
-def certificate(tmp_path):
-    """A certificate of its own, for 127.0.0.1: its file and the key's."""
-    files = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subject = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
-    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    command = ["openssl", "req", "-x509", *new_key, *subject, "-days", "2", "-out", files[0], "-keyout", files[1]]
-    subprocess.run(command, check=True, capture_output=True)
-    return files
-
-
-async def test_tls_with_a_trust_of_its_own(certificate):
-    router = Part1Router()
-    router.ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    router.ssl.load_cert_chain(*certificate)
-    async with router:
-        async with EventRouterClient(router.url, ssl=ssl.create_default_context(cafile=str(certificate[0]))) as client:
-            assert await client.publish("t", timeout=30)
-        stranger = quick(router.url)
-        assert not await stranger.connect() and "certificate" in str(stranger.last_error).lower()
-        await stranger.disconnect()
 
 
 async def test_headers_and_the_clients_name():

@@ -49,10 +49,9 @@ impl Connection {
         };
         let patience = options.welcome_timeout;
         within(patience, address, "welcome this client", connection.be_welcomed()).await?;
-        match timeout(patience, connection.introduce(options, greeting)).await {
-            Ok(introduced) => introduced?,
-            // It does not even know that it does not know the word: a router of part 1.
-            Err(_) => {}
+        // Who does not answer does not even know that they do not know the word: a router of part 1.
+        if let Ok(introduced) = timeout(patience, connection.introduce(options, greeting)).await {
+            introduced?;
         }
         Ok(connection)
     }

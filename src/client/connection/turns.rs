@@ -66,10 +66,10 @@ impl Connection {
         had_room: bool,
     ) -> Poll<Option<Option<tungstenite::Result<Frame>>>> {
         self.write(cx);
-        if listening || self.broken.is_some() {
-            if let Poll::Ready(frame) = self.socket.poll_next_unpin(cx) {
-                return Poll::Ready(Some(frame));
-            }
+        if (listening || self.broken.is_some())
+            && let Poll::Ready(frame) = self.socket.poll_next_unpin(cx)
+        {
+            return Poll::Ready(Some(frame));
         }
         if !had_room && self.has_room() { Poll::Ready(None) } else { Poll::Pending }
     }

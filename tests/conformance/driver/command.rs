@@ -1,5 +1,7 @@
 //! What can be asked of a driver.
 
+use std::path::PathBuf;
+
 use gadugi_router::protocol::EventType;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -71,6 +73,8 @@ pub struct Connecting {
     /// One for each attempt.
     pub tokens: Vec<String>,
     pub source: Option<String>,
+    /// A file with the certificates that are trusted.
+    pub ca: Option<PathBuf>,
     pub ttl_ms: Option<u64>,
     pub receipt: Option<String>,
 }

@@ -10,6 +10,8 @@ mod requests;
 mod telling;
 
 use std::collections::HashMap;
+#[cfg(feature = "client-tls")]
+use std::fs;
 use std::hash::Hash;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -150,6 +152,11 @@ fn built(url: &str, options: &Connecting) -> Result<Client, Error> {
             let next = tokens.lock().unwrap_or_else(PoisonError::into_inner).next();
             async move { next.map(Token::new).ok_or_else(|| "there are no more tokens".into()) }
         });
+    }
+    #[cfg(feature = "client-tls")]
+    if let Some(file) = &options.ca {
+        let trusted = fs::read(file).map_err(|error| Error::Invalid(error.to_string()))?;
+        builder = builder.tls(gadugi_router::client::Tls::default().ca(trusted));
     }
     if let Some(source) = &options.source {
         builder = builder.source(source);
