@@ -1,7 +1,7 @@
 //! What must hold for any text that a client sends.
 
 use gadugi_router::protocol::{
-    ErrorCode, Fill, Incoming, MAX_DEPTH, MAX_REQUEST_ID, PublishBatch, Refused, Request, Time,
+    Credit, ErrorCode, Fill, Incoming, MAX_DEPTH, MAX_REQUEST_ID, PublishBatch, Refused, Request, Time,
     decode as read, reply::Reply,
 };
 use uuid::Uuid;
@@ -77,10 +77,27 @@ fn accepted(text: &str, incoming: &Incoming<'_>) {
         Request::Hello(hello) => {
             assert_eq!(hello.protocol.to_string(), given("protocol").expect("a protocol was asked for"));
             assert_eq!(hello.lean, given("lean") == Some("true"));
+            assert_eq!(hello.credit.is_some(), given("credit").is_some_and(|credit| credit != "null"));
+            if let Some(credit) = &hello.credit {
+                let members = given("credit").and_then(json::members).expect("credit is an object");
+                same_credit(credit, &members);
+            }
             "hello"
+        }
+        Request::Credit(credit) => {
+            same_credit(credit, &message);
+            "credit"
         }
     };
     assert_eq!(given("type").and_then(json::string).as_deref(), Some(kind));
+}
+
+/// Both numbers are those that were given.
+fn same_credit(credit: &Credit, given: &json::Members<'_>) {
+    for (read, key) in [(credit.events, "events"), (credit.bytes, "bytes")] {
+        let given = json::get(given, key).filter(|number| *number != "null");
+        assert_eq!(read, given.map(|number| number.parse().expect("a whole number")), "{key}");
+    }
 }
 
 fn batch_in_order(batch: &PublishBatch, given: &str) {
