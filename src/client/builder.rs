@@ -173,7 +173,7 @@ impl Builder {
     }
 
     /// The socket's receive buffer in bytes: what is in it has passed the router, and cannot be overtaken by what is more
-    /// urgent. 16 KiB; more is for throughput.
+    /// urgent. The system's without this; a small one (16 KiB) is for routers without `credit`, at the price of throughput.
     pub fn receive_buffer(mut self, bytes: u32) -> Self {
         self.settings.options.receive_buffer = Some(bytes);
         self

@@ -50,7 +50,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             options: Options {
-                receive_buffer: Some(16 << 10),
                 connect_timeout: Duration::from_secs(10),
                 ping_after: Duration::from_secs(30),
                 give_up_after: Duration::from_secs(40),

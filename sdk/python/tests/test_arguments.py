@@ -6,7 +6,7 @@ import pytest
 from helpers import quick, until
 from part1 import Part1Router, ScriptedRouter
 
-from gadugi_router import AuthenticationError, EventRouterClient
+from gadugi_router import AuthenticationError, EventRouterClient, InvalidEvent
 
 
 async def test_headers_and_the_clients_name():
@@ -36,6 +36,18 @@ async def test_something_else_than_a_router():
         await client.disconnect()
 
 
+async def test_a_message_that_cannot_be_read_is_reported_and_the_connection_stays():
+    async with ScriptedRouter() as router, EventRouterClient(router.url) as client:
+        problems, changes = [], []
+        client.on_error(problems.append)
+        client.on_state_change(changes.append)
+        for wrong in ("no JSON", "[1]", "{}", "[" * 100_000):
+            await router.sockets[-1].send(wrong)
+        await until(lambda: len(problems) == 4, "the reports")
+        assert (await client.publish("t")).accepted
+        assert client.is_connected and not changes and "no JSON" in problems[0].where
+
+
 def test_a_client_made_and_furnished_before_there_is_an_event_loop(router):
     client = EventRouterClient(router.url)
     came = []
@@ -48,6 +60,36 @@ def test_a_client_made_and_furnished_before_there_is_an_event_loop(router):
 
     for count in (1, 2):
         asyncio.run(main(count))
+
+
+def test_an_event_loop_that_ended_without_a_disconnect(router):
+    """As in a script that calls asyncio.run for each thing that it does."""
+    client = EventRouterClient(router.url)
+    came = []
+    client.on("t")(came.append)
+
+    async def main(count):
+        assert not client.is_connected and await client.connect()
+        assert (await client.publish("t", count)).accepted
+        await until(lambda: len(came) == count, "the event")
+
+    for count in (1, 2):
+        asyncio.run(main(count))
+
+
+NEVER = ["ws://", "ws://:9090", "ws://h:99999", "ws://h:0", "ws://h:port", "http://h", "h:9090", "", None]
+
+
+@pytest.mark.parametrize("url", NEVER)
+def test_an_url_that_can_never_work_is_refused_at_once(url):
+    with pytest.raises(ValueError, match="url"):
+        EventRouterClient(url)
+
+
+async def test_metadata_that_is_a_dict_is_refused_in_words(router):
+    async with EventRouterClient(router.url) as client:
+        with pytest.raises(InvalidEvent, match="EventMetadata"):
+            await client.publish("t", metadata={"user_id": "u"})
 
 
 async def test_two_readers_of_one_stream_share_it(router):

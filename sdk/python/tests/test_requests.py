@@ -24,6 +24,16 @@ async def test_a_request_is_answered_with_the_payload_that_the_responder_returns
         assert replies[0].priority is EventPriority.HIGH and replies[0].metadata.causation_id
 
 
+async def test_a_reply_that_is_no_json_fails_the_request_at_once(router):
+    async with EventRouterClient(router.url) as client:
+        problems = []
+        client.on_error(problems.append)
+        client.respond("odd")(lambda event: object())
+        with pytest.raises(RequestFailed, match="JSON"):
+            await client.request("odd", timeout=60)
+        await until(lambda: problems, "the report")
+
+
 async def test_what_the_responder_raises_fails_the_request_and_is_reported_there(router):
     async with EventRouterClient(router.url) as client:
         problems = []

@@ -60,7 +60,13 @@ def event_fields(
 
 
 def metadata_fields(metadata: EventMetadata) -> dict[str, Any]:
-    """Metadata without what holds its default."""
+    """Metadata without what holds its default.
+
+    Raises:
+        InvalidEvent: It is something else, as a dict.
+    """
+    if not isinstance(metadata, EventMetadata):
+        raise InvalidEvent(f"metadata is an EventMetadata, not {metadata!r:.100}", "invalid_event")
     fields = {name: value for name in _METADATA if (value := getattr(metadata, name))}
     if metadata.created_at is not None:
         fields["created_at"] = time_text(metadata.created_at)

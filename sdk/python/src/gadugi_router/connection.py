@@ -109,6 +109,16 @@ class Link:
         self._set(ConnectionState.CLOSED)
 
     async def _run(self) -> None:
+        try:
+            await self._keep_open()
+        except asyncio.CancelledError:
+            if not self._is_stopping:
+                # The event loop ends, as at the end of `asyncio.run`. In another one everything begins anew.
+                self._publisher.close(None)
+                self._set(ConnectionState.DISCONNECTED)
+            raise
+
+    async def _keep_open(self) -> None:
         while True:
             error = await self._attempt()
             if self._is_stopping:

@@ -224,6 +224,10 @@ class Engine:
         if functions:
             self.callbacks.fire(functions, message)
 
+    def unreadable(self, data: bytes, error: Exception) -> None:
+        """A message that is none of the protocol's. What comes after it may well be."""
+        self.callbacks.report(HandlerError(error, f"a message that cannot be read: {data!r:.300}"))
+
     def may_read(self) -> Awaitable[Any] | None:
         """None to go on reading. With flow control nothing comes that there is no room for."""
         session = self.link.session

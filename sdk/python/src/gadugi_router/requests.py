@@ -112,10 +112,11 @@ class Requests:
             try:
                 payload = function(event)
                 payload = await payload if inspect.isawaitable(payload) else payload
+                # What is no JSON cannot be sent back, and whoever waits should not wait in vain.
+                await self._reply(event, payload, "ok")
             except Exception as error:
                 await self._reply(event, {"error": str(error), "type": type(error).__name__}, FAILED)
                 raise
-            await self._reply(event, payload, "ok")
 
         respond.__qualname__ = getattr(function, "__qualname__", "responder")
         return respond

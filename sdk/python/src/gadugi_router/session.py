@@ -33,6 +33,9 @@ class Owner(Protocol):
     def message_came(self, message: dict[str, Any]) -> None:
         """Anything else."""
 
+    def unreadable(self, data: bytes, error: Exception) -> None:
+        """A message that is none of the protocol's."""
+
     def may_read(self) -> Awaitable[Any] | None:
         """None to go on reading, else something to wait for before that."""
 
@@ -138,6 +141,9 @@ class Session:
         parts = [asyncio.ensure_future(part) for part in (self._read(), self._write(), self._watch())]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._socket.transport.abort()
+            raise
         finally:
             for part in parts:
                 part.cancel()
@@ -194,9 +200,14 @@ class Session:
 
     def _take(self, data: bytes) -> None:
         # Decoded here: credit counts the bytes.
-        message = json.loads(data.decode())
+        try:
+            message = json.loads(data.decode())
+            kind = message["type"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            self._owner.unreadable(data, error)
+            return
         self.received += 1
-        if message["type"] == "event":
+        if kind == "event":
             self._owner.event_came(message, len(data))
             return
         has_ids = self.has("request_id")

@@ -58,9 +58,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the argument."""
-        scheme = urlsplit(self.url).scheme
-        if scheme not in ("ws", "wss"):
-            raise ValueError(f"url must begin with ws:// or wss://, not {self.url!r}")
+        scheme = check_url(self.url)
         if self.ssl is not None and scheme != "wss":
             raise ValueError("ssl needs a wss:// url")
         if self.overflow not in ("evict", "wait"):
@@ -75,3 +73,19 @@ class Settings:
                 raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)!r}")
         if self.prefetch is not None and not 1 <= self.prefetch <= self.max_local_events:
             raise ValueError("prefetch must be from 1 to max_local_events")
+
+
+def check_url(url: str) -> str:
+    """Its scheme. Raises ValueError: what is wrong now would be wrong at each attempt."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss"):
+        raise ValueError(f"url must begin with ws:// or wss://, not {url!r}")
+    if not parts.hostname:
+        raise ValueError(f"url must name a host, as ws://localhost:9090 does, not {url!r}")
+    try:
+        known = parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(f"the port in url must be a number from 1 to 65535, not as in {url!r}")
+    return parts.scheme

@@ -72,7 +72,7 @@ async def dial(settings: Settings) -> socket.socket:
     loop = asyncio.get_running_loop()
     parts = urlsplit(settings.url)
     port = parts.port or (443 if parts.scheme == "wss" else 80)
-    addresses = await loop.getaddrinfo(parts.hostname or "localhost", port, type=socket.SOCK_STREAM)
+    addresses = await loop.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     errors: list[OSError] = []
     for family, kind, protocol, _, address in addresses:
         sock = socket.socket(family, kind, protocol)
