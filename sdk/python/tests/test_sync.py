@@ -6,7 +6,7 @@ import time
 import pytest
 from routers import free_port
 
-from gadugi_router import ConnectionFailed, Event, InvalidEvent, RequestFailed, SyncEventRouterClient
+from gadugi_router import ConnectionFailed, Event, InvalidEvent, NotConnected, RequestFailed, SyncEventRouterClient
 
 
 def wait_for(condition):
@@ -83,3 +83,19 @@ def test_no_router_is_an_exception_and_no_thread_is_left():
     client.disconnect()
     client.disconnect()
     wait_for(lambda: threading.active_count() == before)
+
+
+def test_after_its_end_it_says_so(router):
+    with SyncEventRouterClient(router.url) as client:
+        client.publish("t")
+    with pytest.raises(NotConnected, match="another one"):
+        client.publish("t")
+
+
+def test_what_never_came_to_be_leaves_no_thread_behind():
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="url"):
+        SyncEventRouterClient("http://localhost")
+    with pytest.raises(ConnectionFailed), SyncEventRouterClient(f"ws://127.0.0.1:{free_port()}"):
+        pass
+    wait_for(lambda: threading.active_count() <= before)

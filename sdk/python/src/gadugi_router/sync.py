@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Callable, TypeVar
 
 from .client import EventRouterClient
-from .errors import ConnectionFailed
+from .errors import ConnectionFailed, NotConnected
 from .events import Event
 from .results import ConnectionState, PublishResult
 from .streams import EventStream
@@ -31,7 +31,11 @@ class SyncEventRouterClient:
         self._threads = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="gadugi-handler")
         self._thread = threading.Thread(target=self._loop.run_forever, name="gadugi-router", daemon=True)
         self._thread.start()
-        self._client = self._call(self._make(url, arguments))
+        try:
+            self._client = self._call(self._make(url, arguments))
+        except BaseException:
+            self._end_threads()
+            raise
 
     def connect(self) -> None:
         """Connects.
@@ -49,6 +53,9 @@ class SyncEventRouterClient:
         if self._loop.is_closed():
             return
         self._call(self._client.disconnect(timeout))
+        self._end_threads()
+
+    def _end_threads(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -161,7 +168,12 @@ class SyncEventRouterClient:
         return self._call(self._client.get_health())
 
     def __enter__(self) -> SyncEventRouterClient:
-        self.connect()
+        try:
+            self.connect()
+        except BaseException:
+            # Python leaves a `with` that it has not entered without a word.
+            self.disconnect()
+            raise
         return self
 
     def __exit__(
@@ -191,6 +203,9 @@ class SyncEventRouterClient:
         if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError("this would wait for itself: it was called from the client's own thread")
+        if self._loop.is_closed():
+            work.close()
+            raise NotConnected("this client was disconnected for good; make another one")
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
