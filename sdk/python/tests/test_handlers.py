@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import sys
 import time
 
 import pytest
 from helpers import collect, payloads, until
 
-from gadugi_router import EventPriority, EventRouterClient
+from gadugi_router import Event, EventPriority, EventRouterClient
 
 ROOMY = {"limits__outbox_events": 100_000, "limits__outbox_size": "256MiB", "max_queue_size": 100_000}
 
@@ -268,3 +269,25 @@ async def test_a_handler_may_disconnect_its_own_client(router):
     await client.publish("stop")
     await asyncio.wait_for(ended.wait(), 30)
     assert client.state.value == "closed"
+
+
+async def test_a_handler_that_waited_for_a_cancelled_task_is_reported_and_called_again(router):
+    """CancelledError is no Exception; only that the client ends may end what calls the handlers."""
+    async with EventRouterClient(router.url) as client:
+        came, problems = [], []
+        client.on_error(problems.append)
+
+        @client.on("t")
+        async def handle(event):
+            came.append(event.payload)
+            task = asyncio.ensure_future(asyncio.sleep(60))
+            task.cancel()
+            await task
+
+        await client.publish_batch([Event(topic="t", payload=number) for number in range(5)])
+        # Older Pythons cannot tell whose cancellation it is.
+        reports = 5 if sys.version_info >= (3, 11) else 0
+        await until(lambda: len(problems) == reports and came, "the reports")
+        if not reports:
+            return
+        assert sorted(came) == list(range(5)) and isinstance(problems[0].error, asyncio.CancelledError)

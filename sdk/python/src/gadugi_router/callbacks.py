@@ -21,6 +21,12 @@ def name_of(function: Function) -> str:
     return getattr(function, "__qualname__", None) or repr(function)
 
 
+def _is_being_cancelled() -> bool:
+    """Whether this task is to end. Before Python 3.11 nobody can know, and it ends."""
+    cancelling = getattr(asyncio.current_task(), "cancelling", None)
+    return cancelling is None or cancelling() > 0
+
+
 class Callbacks:
     """The functions for states, gaps, errors and messages, and the tasks of those that are async."""
 
@@ -51,6 +57,12 @@ class Callbacks:
         try:
             result = function(event)
             return await result if inspect.isawaitable(result) else result
+        except asyncio.CancelledError as error:
+            if _is_being_cancelled():
+                raise
+            # It was something that the handler waited for.
+            self.report(HandlerError(error, name_of(function), event))
+            return None
         except Exception as error:
             self.report(HandlerError(error, name_of(function), event))
             return None
