@@ -57,6 +57,34 @@ def test_the_same_again_changes_nothing(machine):
     assert machine.property("ActiveState") == "inactive" and pid != "0"
 
 
+def test_installed_again_after_a_removal_it_runs_as_at_first(machine):
+    machine.install()
+    machine.run("dpkg --remove gadugi-router")
+    machine.install()
+    assert machine.property("ActiveState") == "active" and machine.output(f"systemctl is-enabled {UNIT}") == "enabled"
+    machine.run("systemctl stop gadugi-router")
+    machine.install(2)
+    assert machine.property("ActiveState") == "inactive", "an upgrade starts nothing that was stopped"
+    assert "install" not in machine.output("ls /run | grep gadugi || true")
+
+
+def test_an_upgrade_mends_what_had_failed(machine):
+    machine.install()
+    machine.run("systemctl kill -s KILL gadugi-router; systemctl stop gadugi-router;"
+                "cp /bin/false /usr/bin/gadugi-router; systemctl start gadugi-router", check=False)
+    machine.run(f"for i in $(seq 300); do [ \"$(systemctl show -p ActiveState --value {UNIT})\" = failed ] && break; sleep 0.1; done")
+    assert machine.property("ActiveState") == "failed"
+    machine.install(2)
+    assert machine.property("ActiveState") == "active"
+
+
+def test_an_account_that_was_there_gets_its_group(machine):
+    machine.run("useradd --system --no-user-group --gid nogroup gadugi-router")
+    machine.install()
+    assert machine.property("ActiveState") == "active"
+    assert machine.output("getent group gadugi-router")
+
+
 def test_removed_it_keeps_settings_and_purged_it_leaves_nothing(machine):
     machine.run("dpkg --purge gadugi-router", check=False)
     files = machine.files()
