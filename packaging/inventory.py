@@ -30,7 +30,8 @@ def target() -> str:
 
 
 def metadata() -> dict:
-    command = ["cargo", "metadata", "--locked", "--format-version=1", f"--filter-platform={target()}"]
+    command = ["cargo", "metadata", "--locked", "--format-version=1", f"--filter-platform={target()}",
+               "--no-default-features", f"--features={os.environ['GADUGI_FEATURES']}"]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
 
 
