@@ -2,6 +2,12 @@
 from machine import CONFIG, CONTROL, UNIT
 
 
+def test_an_account_that_was_there_gets_its_group(machine):
+    machine.run("useradd --system --no-user-group --gid nogroup gadugi-router")
+    machine.run("rpm -i --nodeps /run/1.rpm; systemctl start gadugi-router")
+    assert machine.property("ActiveState") == "active" and machine.output("getent group gadugi-router")
+
+
 def test_its_life(machine):
     machine.run("rpm -i --nodeps /run/1.rpm")
     assert machine.output(f"systemctl is-enabled {UNIT}") == "enabled", "as the preset says"
