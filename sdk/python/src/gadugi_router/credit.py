@@ -31,7 +31,8 @@ class Credit:
         self._said: dict[str, int] = {}
         self._hellos = 0
         self._granted_at = 0.0
-        self._replies_awaited = 0
+        # Requests whose reply is still to be read.
+        self.replies_awaited = 0
         self.is_used = False
 
     def resize(self, window: int) -> bool:
@@ -64,7 +65,7 @@ class Credit:
         self._held_bytes += size
         self._left -= 1
         self._left_bytes -= size
-        if self._replies_awaited:
+        if self.replies_awaited:
             self._grant_for_replies()
 
     def done(self, size: int) -> None:
@@ -75,7 +76,7 @@ class Credit:
 
     def expect_reply(self, by: int) -> None:
         """A request begins to wait (1), or has ended (-1)."""
-        self._replies_awaited += by
+        self.replies_awaited += by
         self._grant_for_replies()
 
     def _grant_if_due(self) -> None:
@@ -89,7 +90,7 @@ class Credit:
 
     def _grant_for_replies(self) -> None:
         """The reply may be behind events that have no credit, while those that are here wait for its handler."""
-        if self._replies_awaited and self.is_used and (self._left <= 0 or self._left_bytes <= 0):
+        if self.replies_awaited and self.is_used and (self._left <= 0 or self._left_bytes <= 0):
             self._grant(max(0, FOR_A_REPLY - self._left), max(0, BYTES_FOR_A_REPLY - self._left_bytes))
 
     def _grant(self, events: int, size: int) -> None:

@@ -48,8 +48,6 @@ class Engine:
         self.publisher = Publisher(settings, self._wake, self._publish_failed)
         self.link = Link(settings, self, self.publisher, self._restore, self._state_changed)
         self.received = 0
-        # Requests whose reply is still to be read.
-        self.replies_awaited = 0
 
     # Publishing.
 
@@ -233,7 +231,7 @@ class Engine:
         session = self.link.session
         if self.credit.is_used or not self.deliveries.is_full():
             return None
-        if session is None or session.awaits_answers or self.replies_awaited:
+        if session is None or session.awaits_answers or self.credit.replies_awaited:
             return None
         return self.deliveries.nudged()
 
@@ -243,7 +241,6 @@ class Engine:
 
     def expect_reply(self, by: int) -> None:
         """A request begins to wait (1), or has ended (-1)."""
-        self.replies_awaited += by
         self.credit.expect_reply(by)
         self.nudge()
 
