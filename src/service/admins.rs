@@ -19,6 +19,9 @@ const SETTING: &str = "admin.admins";
 /// There is no such user or group, or it cannot be looked up.
 pub(super) fn resolve(named: &[String]) -> Result<Admins, Failure> {
     let mut admins = look_up(named)?;
+    if named.is_empty() {
+        return Ok(admins);
+    }
     let (users, groups) = (Map::read("/proc/self/uid_map"), Map::read("/proc/self/gid_map"));
     let all = admins.users.len() + admins.groups.len();
     admins.users.retain(|&user| users.has(user));
