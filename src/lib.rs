@@ -29,6 +29,9 @@ pub mod router;
 pub mod server;
 #[cfg(feature = "daemon")]
 pub mod service;
+#[cfg(feature = "daemon")]
+#[forbid(unsafe_code)]
+pub mod store;
 
 #[cfg(test)]
 #[forbid(unsafe_code)]

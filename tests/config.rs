@@ -41,7 +41,7 @@ fn check_config_tells_every_mistake_and_its_place() {
         "bad.toml",
         "prot = 9090\nport = \"9090\"\nmax_clients = 0\nlog_level = 'inof'\nhost =\n\n[limits]\n\
          ping_interval = \"0s\"\nslow_consumer = \"drop\"\nallowed_origins = [\"*\", \"a.org\"]\n\
-         max_message_size = \"10B\"\n\n[store]\nkind = \"memory\"\n",
+         max_message_size = \"10B\"\n\n[tls]\nkind = \"memory\"\n",
     );
     let mut command = router(&["--check-config", "-c", &path, "--host", "a b"]);
     let (code, stdout, stderr) = outcome(command.env("GADUGI_ROUTER_THREADS", "many"));
@@ -56,7 +56,7 @@ fn check_config_tells_every_mistake_and_its_place() {
         ("9:17: limits.slow_consumer", "must be \"evict\" or \"disconnect\", not \"drop\""),
         ("10:25: limits.allowed_origins", "the scheme is missing"),
         ("11:20: limits.max_message_size", "from 64B to 1GiB, such as 65536 or \"64KiB\", not \"10B\""),
-        ("13:2: store", "this version of the router does not have [store] yet"),
+        ("13:2: tls", "this version of the router does not have [tls] yet"),
     ];
     let mut lines = stderr.lines();
     for (place, text) in expected {

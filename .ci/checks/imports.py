@@ -22,9 +22,10 @@ ROOMS = {
     "config": ("protocol",),
     "holder": (),
     "router": ("protocol",),
-    "server": ("protocol", "router"),
-    "admin": ("protocol", "config", "router", "server"),
-    "service": ("protocol", "config", "holder", "router", "server", "admin"),
+    "store": ("protocol",),
+    "server": ("protocol", "router", "store"),
+    "admin": ("protocol", "config", "router", "store", "server"),
+    "service": ("protocol", "config", "holder", "router", "store", "server", "admin"),
     "ctl": ("protocol", "client", "config", "holder", "admin"),
 }
 

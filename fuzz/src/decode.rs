@@ -1,8 +1,8 @@
 //! What must hold for any text that a client sends.
 
 use gadugi_router::protocol::{
-    Credit, ErrorCode, Fill, Incoming, MAX_DEPTH, MAX_REQUEST_ID, PublishBatch, Refused, Request, Time,
-    decode as read, reply::Reply,
+    Acknowledge, Credit, ErrorCode, Fill, Incoming, MAX_DEPTH, MAX_REQUEST_ID, PublishBatch, Refused,
+    Request, Time, decode as read, reply::Reply,
 };
 use uuid::Uuid;
 
@@ -66,7 +66,8 @@ fn accepted(text: &str, incoming: &Incoming<'_>) {
             "publish_batch"
         }
         Request::Subscribe(_) => "subscribe",
-        Request::Unsubscribe { subscription_id } => {
+        Request::Unsubscribe { subscription_id, forget } => {
+            assert_eq!(*forget, given("forget") == Some("true"));
             assert_eq!(
                 Some(subscription_id.as_ref()),
                 given("subscription_id").and_then(json::string).as_deref()
@@ -87,6 +88,18 @@ fn accepted(text: &str, incoming: &Incoming<'_>) {
         Request::Credit(credit) => {
             same_credit(credit, &message);
             "credit"
+        }
+        Request::Acknowledge { delivery_id, what } => {
+            assert_eq!(Some(delivery_id.as_ref()), given("delivery_id").and_then(json::string).as_deref());
+            match what {
+                Acknowledge::Done => "ack",
+                Acknowledge::InProgress => "in_progress",
+                Acknowledge::Failed { delay_ms, .. } => {
+                    let delay = given("delay_ms").filter(|number| *number != "null");
+                    assert_eq!(*delay_ms, delay.map(|number| number.parse().expect("a whole number")));
+                    "nack"
+                }
+            }
         }
     };
     assert_eq!(given("type").and_then(json::string).as_deref(), Some(kind));

@@ -1,9 +1,10 @@
 //! Answers that the engine alone has.
 
 use super::guests::Office;
-use super::messages::{Answer, Code, Kicked, LONGEST_EVENT, Letters, Refused, Request, Requeued};
+use super::messages::{Answer, Code, Kicked, LONGEST_EVENT, Letters, Refused, Request, Requeued, Which};
 use super::rows;
-use crate::router::{self, Close, Meant, Router};
+use crate::protocol::Pattern;
+use crate::router::{self, Close, DeadLetter, Meant, Reason, Router};
 
 impl Office {
     /// Answers what needs nobody else.
@@ -21,20 +22,30 @@ impl Office {
                 self.hub.with(|router| router.subscription_page(from)),
             )),
             Request::Kick { client } => self.kick(&client),
-            Request::DeadLetters { from } => {
-                let page = self.hub.with(|router| router.dead_letter_page(from));
-                let letters = page.rows.iter().map(|letter| rows::letter(letter, now)).collect();
+            Request::DeadLetters { from, which } => {
+                let page = self.hub.with(|router| {
+                    let wanted = chosen(router, &which)?;
+                    Ok((router.dead_letter_page(from), wanted))
+                });
+                let (page, wanted) = match page {
+                    Ok(found) => found,
+                    Err(refused) => return Answer::Error(refused),
+                };
+                let found = page.rows.iter().filter(|letter| wanted(letter));
+                let letters = found.map(|letter| rows::letter(letter, now)).collect();
                 Answer::DeadLetters(Letters { letters, next: page.next, event: None })
             }
             Request::DeadLetter { id } => self.dead_letter(&id),
-            Request::Purge { id } => self.purge(id.as_deref()),
-            Request::Requeue { id } => self.requeue(id.as_deref()),
+            Request::Purge(which) => self.purge(&which),
+            Request::Requeue(which) => self.requeue(&which),
             Request::Explain(question) => self.explain(&question),
             Request::Locate { id, from } => self.locate(&id, from),
             // Somebody else has answered them.
-            Request::Reload | Request::Drain | Request::Settings | Request::Difference => {
-                Answer::Error(Refused::new(Code::BadRequest, "this is not asked here"))
-            }
+            Request::Reload
+            | Request::Drain
+            | Request::Settings
+            | Request::Difference
+            | Request::Store(_) => Answer::Error(Refused::new(Code::BadRequest, "this is not asked here")),
         }
     }
 
@@ -84,10 +95,10 @@ impl Office {
         Answer::DeadLetters(Letters { letters, next: None, event })
     }
 
-    fn purge(&self, id: Option<&str>) -> Answer {
+    fn purge(&self, which: &Which) -> Answer {
         let gone = self.hub.with(|router| {
-            let id = id.map(|id| meant(router, id)).transpose()?;
-            Ok(router.purge(id.as_deref()))
+            let wanted = chosen(router, which)?;
+            Ok(router.purge(wanted))
         });
         match gone {
             Ok(letters) => Answer::Purged { letters: letters.len() as u64 },
@@ -95,11 +106,11 @@ impl Office {
         }
     }
 
-    fn requeue(&self, id: Option<&str>) -> Answer {
+    fn requeue(&self, which: &Which) -> Answer {
         let now = self.hub.now();
         let done = self.hub.with(|router| {
-            let id = id.map(|id| meant(router, id)).transpose()?;
-            Ok(router.requeue(id.as_deref(), now))
+            let wanted = chosen(router, which)?;
+            Ok(router.requeue(wanted, now))
         });
         self.hub.leave_backlog();
         match done {
@@ -109,6 +120,25 @@ impl Office {
             Err(refused) => Answer::Error(refused),
         }
     }
+}
+
+/// Whether a dead letter is one of those.
+fn chosen(router: &Router, which: &Which) -> Result<impl Fn(&DeadLetter) -> bool + use<>, Refused> {
+    let bad = |what: String| Refused::new(Code::InvalidValue, what);
+    let id = which.id.as_deref().map(|id| meant(router, id)).transpose()?;
+    let named = |name: &String| {
+        let found = Reason::ALL.into_iter().find(|reason| reason.as_str() == name);
+        let all = || Reason::ALL.map(Reason::as_str).join(", ");
+        found.ok_or_else(|| bad(format!("there is no reason {name:?}: it is one of {}", all())))
+    };
+    let reason = which.reason.as_ref().map(named).transpose()?;
+    let pattern = |text: &String| Pattern::parse(text).map_err(|problem| bad(format!("{text:?}: {problem}")));
+    let topic = which.topic.as_ref().map(pattern).transpose()?;
+    Ok(move |letter: &DeadLetter| {
+        id.as_ref().is_none_or(|id| letter.event.id() == id)
+            && reason.is_none_or(|reason| letter.reason == reason)
+            && topic.as_ref().is_none_or(|topic| topic.matches(letter.event.topic()))
+    })
 }
 
 /// The id of the event whose dead letters are meant.

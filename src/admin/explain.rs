@@ -78,7 +78,7 @@ impl Office {
             place: "dead_letter".to_owned(),
             subscription: letter.subscription.map(|id| id.to_string()),
             step: Some(why::lost(letter.reason, letter.subscription.is_some())),
-            age: Some(seconds(letter.at, now)),
+            age: Some(super::rows::ago(letter.at, now)),
             expires_in: None,
         });
         let waits = found.iter().map(|located| {

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process;
 
 use super::guests::Office;
-use super::messages::{Health, Latency, Quantiles, Rates, Reason, Status, Top, Topic, Totals, VERSION};
-use super::rows;
+use super::messages::{Acks, Health, Latency, Quantiles, Rates, Reason, Status, Top, Topic, Totals, VERSION};
+use super::{rows, stores};
 use crate::protocol::{self, Priority};
-use crate::router::{self, Histogram, Router};
+use crate::router::{self, Acknowledged, Histogram, Outcomes, Router};
 use crate::server::wall_clock;
 
 /// Clients that are told to be slow.
@@ -28,11 +28,13 @@ impl Office {
             url: self.url.clone(),
             listeners: self.listeners.clone(),
             phase: doing,
-            health: told(seen.health),
+            health: told(self.hub.with_store(seen.health)),
             queue_depth: seen.queue_depth,
             queue_capacity: seen.queue_capacity,
             waiting_deliveries: seen.waiting_deliveries,
             totals: seen.totals,
+            acks: acks(seen.acknowledged),
+            store: self.hub.store().map(|store| stores::health(&store.health())),
             rates: seen.rates,
             latency: latency(&seen.latency),
             dead_letters: reasons
@@ -100,6 +102,7 @@ struct Seen {
     queue_capacity: usize,
     waiting_deliveries: u64,
     totals: Totals,
+    acknowledged: Acknowledged,
     rates: Rates,
     latency: router::Latency,
     /// By reason.
@@ -121,12 +124,18 @@ impl Seen {
                 matched: stats.matched,
                 delivered: stats.delivered,
             },
+            acknowledged: router.acknowledged(),
             rates: Rates { accepted: rows::tenths(rates.accepted), delivered: rows::tenths(rates.delivered) },
             latency: router.latency().clone(),
             dead: router::Reason::ALL.map(|reason| dead.count(reason).iter().sum()),
             dead_kept: dead.iter().len(),
         }
     }
+}
+
+fn acks(of: Acknowledged) -> Acks {
+    let Outcomes { acked, nacked, timed_out, disconnected } = of.outcomes;
+    Acks { waiting: of.waiting, in_flight: of.in_flight, acked, nacked, timed_out, disconnected }
 }
 
 fn told(health: protocol::Health) -> Health {

@@ -24,6 +24,8 @@ mod rows;
 #[cfg(feature = "daemon")]
 mod socket;
 #[cfg(feature = "daemon")]
+mod stores;
+#[cfg(feature = "daemon")]
 mod talk;
 #[cfg(feature = "daemon")]
 mod why;

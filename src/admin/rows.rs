@@ -1,11 +1,15 @@
 //! The engine's rows in the words of the messages.
 
-use super::messages::{Client, Clients, Letter, Slowest, Subscription, Subscriptions};
+use super::messages::{Client, Clients, Letter, Slowest, Subscription, Subscriptions, Tried};
 use crate::protocol::{EventType, Pattern, Time};
-use crate::router::{Behind, ClientRow, DeadLetter, Millis, Page, SubscriptionRow};
+use crate::router::{Behind, ClientRow, DeadLetter, Millis, Page, SubscriptionRow, Then};
 use crate::server::wall_clock;
 
-/// Seconds from then to now.
+/// How many seconds ago that was; it may have been in an earlier run.
+pub(super) fn ago(then: Then, now: Millis) -> f64 {
+    now.cast_signed().saturating_sub(then) as f64 / 1_000.0
+}
+
 fn since(then: Millis, now: Millis) -> f64 {
     now.saturating_sub(then) as f64 / 1_000.0
 }
@@ -76,7 +80,10 @@ pub(super) fn subscriptions(page: Page<SubscriptionRow>) -> Subscriptions {
             sources: names(wanted.sources),
             targets: wanted.targets.map(names),
             group: wanted.group.map(Into::into),
+            durable: wanted.durable.map(Into::into),
             matched: row.matched,
+            waiting: row.tasks.map(|(waiting, _)| waiting),
+            in_flight: row.tasks.map(|(_, in_flight)| in_flight),
         }
     };
     Subscriptions { subscriptions: page.rows.into_iter().map(subscription).collect(), next: page.next }
@@ -88,8 +95,13 @@ pub(super) fn letter(letter: &DeadLetter, now: Millis) -> Letter {
         topic: letter.event.topic().to_owned(),
         priority: letter.event.priority().get(),
         reason: letter.reason.as_str().to_owned(),
-        age: since(letter.at, now),
+        age: ago(letter.at, now),
         subscription: letter.subscription.map(|id| id.to_string()),
         size: letter.event.size(),
+        attempts: letter
+            .attempts
+            .iter()
+            .map(|it| Tried { age: ago(it.at, now), error: it.failure.to_string() })
+            .collect(),
     }
 }

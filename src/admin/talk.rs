@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::guests::Office;
 use super::line;
 use super::messages::{
-    Answer, Code, Ended, Greeting, PROTOCOL, Progress, Refused, Reloaded, Request, VERSION,
+    Answer, Code, Ended, Greeting, PROTOCOL, Progress, Refused, Reloaded, Request, StoreRequest, VERSION,
 };
 use super::orders::{Order, OrderRefused};
 
@@ -89,6 +89,12 @@ impl Talk {
                 Ok(settings) => Answer::Settings { settings },
                 Err(refused) => Answer::Error(refused),
             },
+            Request::Store(StoreRequest::Backup) => {
+                self.office.backup(to).await?;
+                self.is_served.store(false, Relaxed);
+                return Ok(());
+            }
+            Request::Store(request) => self.office.store(request).await,
             other => self.office.answer(other),
         };
         self.is_served.store(false, Relaxed);
@@ -169,8 +175,10 @@ fn named(request: &Request) -> String {
         }
         Request::Reload => "reload".to_owned(),
         Request::Drain => "drain".to_owned(),
-        Request::Purge { .. } => "purge dead letters".to_owned(),
-        Request::Requeue { .. } => "requeue dead letters".to_owned(),
+        Request::Purge(_) => "purge dead letters".to_owned(),
+        Request::Store(StoreRequest::Backup) => "copy the event store".to_owned(),
+        Request::Store(StoreRequest::Forget { name }) => format!("forget the durable subscription {name:?}"),
+        Request::Requeue(_) => "requeue dead letters".to_owned(),
         _ => "look".to_owned(),
     }
 }

@@ -27,7 +27,9 @@ pub enum Message {
     /// How the router is.
     Health(Health),
     /// Events were shed, for this client is slow.
-    Gap(Gap),
+    Gap(Box<Gap>),
+    /// A replay has reached what is live.
+    Replayed(Replayed),
     /// The router winds down.
     Draining(Draining),
     /// Something else, by its `type`.
@@ -43,6 +45,8 @@ pub struct Delivery {
     pub event: Event,
     /// The subscription; none if the router did not tell this client of it.
     pub subscription: Option<Uuid>,
+    /// Its number in the router's store, where the subscription counts them.
+    pub sequence: Option<u64>,
     /// What a lean delivery calls the subscription.
     pub(super) sub: Option<u32>,
     /// How many bytes came.
@@ -59,6 +63,12 @@ pub struct Published {
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Its number, if it is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// More about the reason, for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// With the receipt `dispatched`: how many subscriptions took it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matched: Option<u64>,
@@ -89,6 +99,10 @@ pub struct BatchResult {
     pub status: Status,
     /// Why not, if it was an event.
     pub reason: Option<String>,
+    /// As in [`Published`].
+    pub sequence: Option<u64>,
+    /// As in [`Published`].
+    pub detail: Option<String>,
     /// As in [`Published`].
     pub matched: Option<u64>,
     /// As in [`Published`].
@@ -144,13 +158,28 @@ pub struct Gap {
     /// Because their time was over, by priority.
     #[serde(default, deserialize_with = "counts")]
     pub expired: Counts,
+    /// Of a durable subscription: deleted from the store before they were delivered, by priority.
+    #[serde(default, deserialize_with = "counts")]
+    pub lost: Counts,
 }
 
 impl Gap {
     /// All of them together.
     pub fn total(&self) -> u64 {
-        self.evicted.iter().chain(&self.expired).sum()
+        self.evicted.iter().chain(&self.expired).chain(&self.lost).sum()
     }
+}
+
+/// A replay has reached what is live.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct Replayed {
+    /// The subscription.
+    #[serde(deserialize_with = "uuid")]
+    pub subscription_id: Uuid,
+    /// All stored events up to this one were looked at.
+    pub sequence: u64,
+    /// How many of them came.
+    pub events: u64,
 }
 
 /// The router winds down, and delivers what it has until the deadline.
@@ -198,6 +227,7 @@ struct Delivered {
     #[serde(default, deserialize_with = "name")]
     subscription_id: Option<Uuid>,
     sub: Option<u32>,
+    sequence: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -226,17 +256,18 @@ fn plain(text: &str) -> serde_json::Result<Heard> {
         "published_batch" => Message::PublishedBatch(serde_json::from_str(text)?),
         "subscribed" => Message::Subscribed(serde_json::from_str(text)?),
         "error" => Message::Error(serde_json::from_str(text)?),
-        "gap" => Message::Gap(serde_json::from_str(text)?),
+        "gap" => Message::Gap(Box::new(serde_json::from_str(text)?)),
         "draining" => Message::Draining(serde_json::from_str(text)?),
+        "replayed" => Message::Replayed(serde_json::from_str(text)?),
         "health" => Message::Health(serde_json::from_str::<Healthy>(text)?.health),
         other => Message::Other(other.to_owned()),
     }))
 }
 
 fn delivered(text: &str) -> Result<Box<Delivery>, String> {
-    let Delivered { event, subscription_id, sub } =
+    let Delivered { event, subscription_id, sub, sequence } =
         serde_json::from_str(text).map_err(|error| unreadable(text, &error))?;
-    Ok(Box::new(Delivery { event, subscription: subscription_id, sub, size: text.len() }))
+    Ok(Box::new(Delivery { event, subscription: subscription_id, sequence, sub, size: text.len() }))
 }
 
 /// Enough of it to be recognised.

@@ -67,7 +67,7 @@ pub use connection::Connection;
 pub use error::Error;
 pub use event::{Event, Metadata, NewEvent};
 pub use message::{
-    BatchResult, Delivery, Draining, Gap, Message, Published, PublishedBatch, Refusal, Subscribed,
+    BatchResult, Delivery, Draining, Gap, Message, Published, PublishedBatch, Refusal, Replayed, Subscribed,
 };
 pub use options::Options;
 pub use outgoing::Pending;

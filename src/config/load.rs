@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::mistake::{Mistakes, Origin};
-use super::settings::Config;
+use super::settings::{Config, StoreKind};
 use super::sources::{Missing, Reading, read_environment, read_file, read_flags, read_text};
 
 /// What to load from. The process itself is not asked, so that a reload and a test can say it anew.
@@ -92,7 +92,14 @@ fn contradictions(config: &Config) -> impl Iterator<Item = String> {
              authentication; let a firewall or a proxy guard it"
         )
     });
-    [outbox, http].into_iter().flatten()
+    let store = match (config.store.kind, config.store.rule.is_empty()) {
+        (StoreKind::None, false) => Some("store.rule stores nothing while store.kind is \"none\""),
+        (StoreKind::Memory | StoreKind::Sqlite, true) => {
+            Some("store.kind is set, and no [[store.rule]] says what to store: nothing is")
+        }
+        _ => None,
+    };
+    [outbox, http, store.map(str::to_owned)].into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -192,6 +199,17 @@ mod tests {
             ..Inputs::default()
         };
         assert_eq!(load(&inputs).unwrap().warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_store_without_rules_and_rules_without_a_store_are_warned_of() {
+        let warned = |variables: &[(&str, &str)]| {
+            let environment = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+            load(&Inputs { environment, ..Inputs::default() }).unwrap().warnings.len()
+        };
+        let kind = ("GADUGI_ROUTER_STORE__KIND", "memory");
+        let rule = ("GADUGI_ROUTER_STORE__RULE", "[{ topics = [\"a\"] }]");
+        assert_eq!((warned(&[kind]), warned(&[rule]), warned(&[kind, rule])), (1, 1, 0));
     }
 
     #[test]

@@ -19,10 +19,11 @@ pub use difference::Change;
 pub use load::{Inputs, Loaded, check, load};
 pub use mistake::{Cause, Mistake, Mistakes, Origin};
 pub use print::{example, wrapped};
-pub use rules::{Endpoint, parse_duration, parse_size};
+pub use rules::{Endpoint, StoreRule, parse_duration, parse_size};
 pub use schema::{Setting, joined};
 pub use settings::{
-    Admin, Config, Drain, Limits, Log, LogFormat, LogTarget, Process, SETTINGS, SlowConsumer, TABLES,
+    Admin, Config, Drain, Limits, Log, LogFormat, LogTarget, Process, SETTINGS, SlowConsumer, Store,
+    StoreKind, TABLES,
 };
 pub use sources::{fetch, unknown};
 

@@ -74,6 +74,9 @@ impl Place {
     }
 }
 
+/// The event store in the directory for state.
+pub const STORE_FILE: &str = "events.db";
+
 /// Where logs are when no other place is set: `$LOGS_DIRECTORY`, else /var/log/gadugi-router for root, else
 /// `$XDG_STATE_HOME/gadugi-router`, else ~/.local/state/gadugi-router. None without a home.
 pub fn logs_directory(environment: &Environment, uid: u32) -> Option<PathBuf> {
@@ -83,6 +86,23 @@ pub fn logs_directory(environment: &Environment, uid: u32) -> Option<PathBuf> {
     if uid == 0 {
         return Some(Path::new("/var/log").join(NAME));
     }
+    own_state(environment)
+}
+
+/// Where the event store is when no other place is set: `$STATE_DIRECTORY`, else /var/lib/gadugi-router for root, else
+/// `$XDG_STATE_HOME/gadugi-router`, else ~/.local/state/gadugi-router. None without a home.
+pub fn state_directory(environment: &Environment, uid: u32) -> Option<PathBuf> {
+    if let Some(list) = variable(environment, "STATE_DIRECTORY") {
+        return Some(first(list));
+    }
+    if uid == 0 {
+        return Some(Path::new("/var/lib").join(NAME));
+    }
+    own_state(environment)
+}
+
+/// A user's own directory for state.
+fn own_state(environment: &Environment) -> Option<PathBuf> {
     let state = absolute(environment, "XDG_STATE_HOME").map(Path::to_owned);
     let state = state.or_else(|| absolute(environment, "HOME").map(|home| home.join(".local/state")));
     state.map(|state| state.join(NAME))
@@ -131,5 +151,9 @@ mod tests {
         assert_eq!(chosen(&both, SOMEBODY), Some("/s/gadugi-router".into()));
         assert_eq!(chosen(&both[1..], SOMEBODY), Some("/h/.local/state/gadugi-router".into()));
         assert_eq!(chosen(&[], SOMEBODY), None);
+        let state = |variables: &[(&str, &str)], uid| state_directory(&environment(variables), uid);
+        assert_eq!(state(&[("STATE_DIRECTORY", "/l:/m")], ROOT), Some("/l".into()));
+        assert_eq!(state(&[("HOME", "/h")], ROOT), Some("/var/lib/gadugi-router".into()));
+        assert_eq!(state(&both, SOMEBODY), Some("/s/gadugi-router".into()));
     }
 }

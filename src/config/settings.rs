@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::rules::{
     Account, Accounts, Auto, Choice, Endpoint, FilePath, Host, HostNames, Level, ListenOn, Octal, Origins,
-    Switch, duration, size, whole,
+    StoreRule, StoreRules, Switch, duration, size, whole,
 };
 use super::schema::settings;
 
@@ -54,6 +54,20 @@ pub enum LogFormat {
 }
 
 const LOG_FORMAT: Choice<LogFormat> = Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+
+/// Where events are stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoreKind {
+    /// Nowhere.
+    None,
+    /// In memory, until the process ends.
+    Memory,
+    /// In one file.
+    Sqlite,
+}
+
+const STORE_KIND: Choice<StoreKind> =
+    Choice(&[("none", StoreKind::None), ("memory", StoreKind::Memory), ("sqlite", StoreKind::Sqlite)]);
 
 /// Room for the shortest messages there are. Sizes this small serve only tests.
 const SMALLEST: u64 = 64;
@@ -106,7 +120,7 @@ settings! {
         publish_burst: u64 = 1_000, whole(1, 10_000_000);
         /// How many subscriptions one client may have.
         max_subscriptions: usize = 1_000, whole(1, 1_000_000);
-        /// How many events that could not be delivered are kept in memory, the latest.
+        /// How many events that could not be delivered are kept, the latest: in the store, or else in memory.
         dead_letters: usize = 1_000, whole(1, 1_000_000);
         /// Which web pages may connect, by the Origin that their browser sends; "*" lets all in. Programs send none
         /// and are not concerned.
@@ -124,6 +138,18 @@ settings! {
         /// Over how long the closing of connections is spread, so that clients do not all come back in one instant;
         /// "auto" is 10ms for each client, 2s at most.
         close_spread: Option<Duration> = None, Auto(duration(Duration::ZERO, LONGEST));
+    }
+
+    /// Where events are stored, so that they can be replayed and wait for durable subscriptions.
+    [store] pub struct Store {
+        /// "sqlite" is a file, "memory" is gone when the router ends, "none" stores nothing.
+        kind: StoreKind = StoreKind::None, STORE_KIND;
+        /// The file; "" is events.db in the directory for state (`$STATE_DIRECTORY`, /var/lib/gadugi-router, or
+        /// ~/.local/state/gadugi-router).
+        path: Option<PathBuf> = None, FilePath;
+        /// Which events are stored, and for how long: the first rule with a matching topic counts, and what is beyond one
+        /// of its limits is deleted, the oldest first. In a file each may be a table of its own, [[store.rule]].
+        rule: Vec<StoreRule> = Vec::new(), StoreRules;
     }
 
     /// Where the log goes and how it looks.
@@ -176,7 +202,7 @@ settings! {
 }
 
 /// Tables and settings that later versions will have, so that their names get a better answer than "unknown key".
-pub(super) const NOT_YET: &[&str] = &["auth", "store", "tls"];
+pub(super) const NOT_YET: &[&str] = &["auth", "tls"];
 
 #[cfg(test)]
 mod tests {

@@ -21,6 +21,7 @@ pub(super) enum Value<'a> {
     Integer(i128),
     Bool(bool),
     List(Vec<Given<'a>>),
+    Table(Vec<(Cow<'a, str>, Given<'a>)>),
     /// Nothing that a setting can be.
     Other,
 }

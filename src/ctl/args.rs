@@ -9,6 +9,8 @@ use clap_complete::Shell;
 
 use super::bench::BenchArgs;
 use super::configure::ConfigureArgs;
+use super::durables::DurablesCommand;
+use super::events::EventsCommand;
 use super::explain::ExplainArgs;
 use super::failure::{EXITS, Failure, USAGE};
 use super::logs::LogsArgs;
@@ -16,8 +18,9 @@ use super::patience::PatienceArgs;
 use super::publish::PublishArgs;
 use super::restart::RestartArgs;
 use super::start::StartArgs;
+use super::store::StoreCommand;
 use super::top::TopArgs;
-use super::watch::{MonitorArgs, SubscribeArgs};
+use super::watch::{MonitorArgs, ReplayArgs, SubscribeArgs};
 use crate::client::Address;
 
 /// Looks at a running gadugi-router and changes it.
@@ -79,6 +82,21 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: DeadLettersCommand,
     },
+    /// Look at stored events one by one
+    Events {
+        #[command(subcommand)]
+        what: EventsCommand,
+    },
+    /// Look at durable subscriptions, which stay when their clients go
+    Durables {
+        #[command(subcommand)]
+        what: DurablesCommand,
+    },
+    /// Look after the event store
+    Store {
+        #[command(subcommand)]
+        what: StoreCommand,
+    },
     /// Tell why an event would reach a subscriber, or did not
     Explain(ExplainArgs),
     /// Publish events, and tell what became of each
@@ -87,6 +105,8 @@ pub(super) enum Command {
     Subscribe(SubscribeArgs),
     /// Show all events as they come
     Monitor(MonitorArgs),
+    /// Show stored events, in the order in which they were stored
+    Replay(ReplayArgs),
     /// Measure a running router under a small load
     Bench(BenchArgs),
     /// Change the configuration file: by questions on a terminal, else by --set
@@ -128,6 +148,8 @@ pub(super) enum DeadLettersCommand {
         /// How many at most
         #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
         limit: usize,
+        #[command(flatten)]
+        about: About,
     },
     /// Print an event with the reasons why it is there
     Show {
@@ -142,13 +164,26 @@ pub(super) enum DeadLettersCommand {
 
 /// Which dead letters.
 #[derive(clap::Args, Debug)]
-#[group(required = true, multiple = false)]
 pub(super) struct Which {
     /// The event's id, or the beginning of that
+    #[arg(required_unless_present_any = ["all", "reason", "topic"], conflicts_with_all = ["all", "reason", "topic"])]
     pub id: Option<String>,
     /// All of them
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["reason", "topic"])]
     pub all: bool,
+    #[command(flatten)]
+    pub about: About,
+}
+
+/// What dead letters have in common.
+#[derive(clap::Args, Debug)]
+pub(super) struct About {
+    /// Those that are there for this reason
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Those of events on topics that match this pattern
+    #[arg(long, value_name = "PATTERN")]
+    pub topic: Option<String>,
 }
 
 /// Where help lists what every command takes.

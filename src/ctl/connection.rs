@@ -80,6 +80,28 @@ impl Connection {
         self.ask(request)
     }
 
+    /// Writes so many bytes that follow an answer and are no line. `failed` tells what went wrong where they go.
+    pub fn copy(
+        &mut self,
+        bytes: u64,
+        to: &mut impl Write,
+        failed: impl Fn(io::Error) -> Failure,
+    ) -> Result<(), Failure> {
+        let mut left = bytes;
+        while left > 0 {
+            let chunk = match self.stream.fill_buf() {
+                Ok([]) => return Err(self.broken(&io::ErrorKind::UnexpectedEof.into())),
+                Ok(chunk) => chunk.get(..left as usize).unwrap_or(chunk),
+                Err(error) => return Err(self.broken(&error)),
+            };
+            to.write_all(chunk).map_err(&failed)?;
+            let count = chunk.len();
+            self.stream.consume(count);
+            left -= count as u64;
+        }
+        Ok(())
+    }
+
     /// How the router is.
     pub fn status(&mut self) -> Result<Box<Status>, Failure> {
         match self.ask(&Request::Status)? {

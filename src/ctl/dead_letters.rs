@@ -3,12 +3,12 @@
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::args::{DeadLettersCommand, Which};
+use super::args::{About, DeadLettersCommand, Which};
 use super::connection::Connection;
 use super::failure::Failure;
 use super::output::{Output, count, duration, plain};
 use super::table::{self, Column};
-use crate::admin::messages::{Answer, Letter, Letters, Request};
+use crate::admin::messages::{self, Answer, Letter, Letters, Request};
 
 pub(super) fn run(
     router: &mut Connection,
@@ -16,7 +16,7 @@ pub(super) fn run(
     what: DeadLettersCommand,
 ) -> Result<(), Failure> {
     match what {
-        DeadLettersCommand::List { limit } => list(router, out, limit),
+        DeadLettersCommand::List { limit, about } => list(router, out, limit, about.meant()),
         DeadLettersCommand::Show { id } => show(router, out, id),
         DeadLettersCommand::Requeue(which) => requeue(router, out, which),
         DeadLettersCommand::Purge(which) => purge(router, out, which),
@@ -30,10 +30,27 @@ fn letters(router: &mut Connection, request: &Request) -> Result<Letters, Failur
     }
 }
 
-fn list(router: &mut Connection, out: &mut Output, limit: usize) -> Result<(), Failure> {
+impl About {
+    fn meant(self) -> messages::Which {
+        messages::Which { id: None, reason: self.reason, topic: self.topic }
+    }
+}
+
+impl Which {
+    fn meant(self) -> messages::Which {
+        messages::Which { id: self.id, ..self.about.meant() }
+    }
+}
+
+fn list(
+    router: &mut Connection,
+    out: &mut Output,
+    limit: usize,
+    which: messages::Which,
+) -> Result<(), Failure> {
     let (mut found, mut next) = (Vec::new(), Some(0));
     while let Some(from) = next.filter(|_| found.len() < limit) {
-        let page = letters(router, &Request::DeadLetters { from })?;
+        let page = letters(router, &Request::DeadLetters { from, which: which.clone() })?;
         found.extend(page.letters);
         next = page.next;
     }
@@ -43,7 +60,10 @@ fn list(router: &mut Connection, out: &mut Output, limit: usize) -> Result<(), F
         return out.document(&json!({ "dead_letters": found, "more": more }));
     }
     if found.is_empty() {
-        return out.line("there is no dead letter");
+        return out.line(match which {
+            messages::Which { id: None, reason: None, topic: None } => "there is no dead letter",
+            _ => "there is no such dead letter",
+        });
     }
     print(&found, out)?;
     if more { out.line(format_args!("… and more: these are the newest {limit} (--limit)")) } else { Ok(()) }
@@ -83,6 +103,9 @@ fn show(router: &mut Connection, out: &mut Output, id: String) -> Result<(), Fai
         return out.json_line(&Shown { dead_letters: &letters, event: event.as_deref() });
     }
     print(&letters, out)?;
+    for tried in letters.iter().flat_map(|letter| &letter.attempts) {
+        out.line(format_args!("tried {} ago: {}", duration(tried.age), plain(&tried.error)))?;
+    }
     match event {
         Some(event) => out.line(plain(event.get())),
         None => out.line("the event is too long to be shown"),
@@ -97,7 +120,7 @@ struct Shown<'a> {
 }
 
 fn requeue(router: &mut Connection, out: &mut Output, which: Which) -> Result<(), Failure> {
-    match router.ask_patiently(&Request::Requeue { id: which.id })? {
+    match router.ask_patiently(&Request::Requeue(which.meant()))? {
         Answer::Requeued(requeued) if out.json => out.document(&requeued),
         Answer::Requeued(requeued) => {
             out.line(format_args!(
@@ -116,7 +139,7 @@ fn requeue(router: &mut Connection, out: &mut Output, which: Which) -> Result<()
 }
 
 fn purge(router: &mut Connection, out: &mut Output, which: Which) -> Result<(), Failure> {
-    match router.ask_patiently(&Request::Purge { id: which.id })? {
+    match router.ask_patiently(&Request::Purge(which.meant()))? {
         Answer::Purged { letters } if out.json => out.document(&json!({ "letters": letters })),
         Answer::Purged { letters } => out.line(format_args!("purged: {}", count(letters, "dead letter"))),
         _ => Err(router.not_understood("it does not say what was purged")),

@@ -33,11 +33,11 @@ pub(super) const INTERRUPTED: u8 = 130;
 /// All of them with what they mean. `start` and `restart` also end with what the router ended with.
 pub(super) const EXITS: &[(u8, &str)] = &[
     (0, "fine"),
-    (1, "explain: it reaches nobody of those who are asked about"),
+    (1, "explain: it reaches nobody of those who are asked about; store check: the store is damaged"),
     (NOT_RUNNING, "there is no running router"),
     (NO_ANSWER, "the router does not answer, or has not ended in time"),
     (USAGE, "wrong usage"),
-    (UNAVAILABLE, "there is no such client, dead letter, log or program, or an event was not taken"),
+    (UNAVAILABLE, "there is no such client, event, dead letter, log or program, or an event was not taken"),
     (SYSTEM, "operating system error"),
     (PROTOCOL, "the router is of another version and does not understand this"),
     (DENIED, "no permission"),
@@ -73,6 +73,7 @@ impl Failure {
         match code {
             Code::NotPermitted => Self::new(DENIED, "not_permitted", message + "; use sudo"),
             Code::NotFound => Self::new(UNAVAILABLE, "not_found", message),
+            Code::InvalidValue => Self::new(USAGE, "invalid_value", message),
             Code::Ambiguous => Self::new(UNAVAILABLE, "ambiguous", message),
             Code::BadSettings => Self::mistakes(mistakes, message),
             Code::Stopping => Self::new(UNAVAILABLE, "stopping", message),

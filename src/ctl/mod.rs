@@ -13,7 +13,9 @@ mod connection;
 mod current_file;
 mod dead_letters;
 mod drain;
+mod durables;
 mod ending;
+mod events;
 mod explain;
 mod failure;
 mod find;
@@ -32,6 +34,7 @@ mod restart;
 mod start;
 mod status;
 mod stop;
+mod store;
 mod subscriptions;
 mod systemd;
 mod table;
@@ -94,10 +97,14 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Drain => drain::run(connect()?, &mut out),
         Command::Config { what } => config_command::run(what, connect, &mut out),
         Command::DeadLetters { what } => dead_letters::run(&mut connect()?, &mut out, what),
+        Command::Events { what } => events::run(&mut connect()?, &mut out, what),
+        Command::Durables { what } => durables::run(&mut connect()?, &mut out, what),
+        Command::Store { what } => store::run(&mut connect()?, &mut out, what),
         Command::Explain(args) => explain::run(&mut connect()?, &mut out, args),
         Command::Publish(args) => publish::run(args, &place, &mut out),
         Command::Subscribe(args) => watch::subscribe(args, &place, &mut out),
         Command::Monitor(args) => watch::monitor(args, &place, &mut out),
+        Command::Replay(args) => watch::replay(args, &place, &mut out),
         Command::Bench(args) => bench::run(args, &place, &mut out),
         Command::Configure(what) => configure::run(&what, connect, socket.as_deref(), &mut out),
         Command::Start(what) => start::run(&what, socket.as_deref(), &mut out),

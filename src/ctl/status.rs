@@ -3,7 +3,7 @@
 use super::connection::Connection;
 use super::failure::Failure;
 use super::output::{Output, brief, by_priority, plain, to_the_second};
-use crate::admin::messages::{Latency, LoggedError, Quantiles, Status};
+use crate::admin::messages::{Acks, Latency, LoggedError, Quantiles, Status, StoreHealth};
 
 pub(super) fn run(router: &mut Connection, out: &mut Output) -> Result<(), Failure> {
     let status = router.status()?;
@@ -50,6 +50,8 @@ fn lines(status: &Status, out: &Output) -> Vec<String> {
         format!("Queue: {} of {} events", status.queue_depth.iter().sum::<usize>(), status.queue_capacity),
         format!("Dead Letters: {}", dead_letters(status)),
     ];
+    lines.extend(acks(&status.acks));
+    lines.extend(status.store.as_ref().map(store));
     if status.queue_depth.iter().any(|&depth| depth > 0) {
         let depth = status.queue_depth.map(|depth| depth as u64);
         lines.push(format!("Queue by Priority: {}", by_priority(&depth)));
@@ -58,6 +60,25 @@ fn lines(status: &Status, out: &Output) -> Vec<String> {
     lines.extend(recent_errors(&status.recent_errors));
     lines.extend(health.errors.iter().map(|error| format!("Problem: {error}")));
     lines
+}
+
+/// Nothing, where nobody acknowledges.
+fn acks(of: &Acks) -> Option<String> {
+    let line = || {
+        format!(
+            "Acknowledged Delivery: {} waiting, {} in flight; {} acknowledged, {} refused, {} timed out, {} given back",
+            of.waiting, of.in_flight, of.acked, of.nacked, of.timed_out, of.disconnected
+        )
+    };
+    (*of != Acks::default()).then(line)
+}
+
+fn store(of: &StoreHealth) -> String {
+    let state = of.failed.as_deref().map_or_else(|| "working".to_owned(), plain);
+    format!(
+        "Event Store: {state}; {} changes waiting, {} written in {} commits, {} refused",
+        of.waiting, of.written, of.commits, of.refused
+    )
 }
 
 /// Highest priority first, as it is served.

@@ -29,7 +29,10 @@ pub(super) fn run(router: &mut Connection, out: &mut Output) -> Result<(), Failu
         Column::Words("ID"),
         Column::Words("CLIENT"),
         Column::Numbers("MATCHED"),
+        Column::Numbers("WAITING"),
+        Column::Numbers("IN FLIGHT"),
         Column::Words("GROUP"),
+        Column::Words("DURABLE"),
         Column::Words("FILTERS"),
         Column::Words("TOPICS"),
     ];
@@ -39,11 +42,15 @@ pub(super) fn run(router: &mut Connection, out: &mut Output) -> Result<(), Failu
 fn row(subscription: Subscription) -> Vec<String> {
     let topics = patterns(&subscription.topics, 0);
     let filters = filters(&subscription);
+    let tasks = |count: Option<usize>| count.map_or_else(|| "-".to_owned(), |count| count.to_string());
     vec![
         subscription.id,
         subscription.client.unwrap_or_default(),
         subscription.matched.to_string(),
+        tasks(subscription.waiting),
+        tasks(subscription.in_flight),
         plain(&subscription.group.unwrap_or_default()),
+        plain(&subscription.durable.unwrap_or_default()),
         filters,
         topics,
     ]

@@ -3,6 +3,7 @@
 mod args;
 mod ending;
 mod line;
+mod replay;
 
 use std::time::Duration;
 
@@ -13,10 +14,11 @@ use super::failure::{Failure, NO_ANSWER, NOT_RUNNING, SYSTEM, UNAVAILABLE};
 use super::output::{Output, by_priority, count, plain};
 use super::wire::{self, Place};
 use crate::client::{Address, Backoff, Connection, Delivery, Error, Gap, Message, Request};
-use crate::protocol::{Pattern, Subscription};
+use crate::protocol::{Pattern, Start, Subscription};
 use args::WatchArgs;
 pub(super) use args::{MonitorArgs, SubscribeArgs};
 use ending::Ending;
+pub(super) use replay::{ReplayArgs, replay, since};
 
 /// A router that is restarted is back within a second or two, and a person waits for it.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -27,21 +29,27 @@ const LONGEST_ASKED: Duration = Duration::from_secs(60);
 const NOT_WANTED: u16 = 1008;
 
 pub(super) fn subscribe(args: SubscribeArgs, place: &Place, out: &mut Output) -> Result<(), Failure> {
-    run(args.topics, args.how, place, out)
+    run(args.topics, None, args.how, place, out)
 }
 
 pub(super) fn monitor(args: MonitorArgs, place: &Place, out: &mut Output) -> Result<(), Failure> {
     // The pattern for everything that routers of part 1 know as well.
     let topics = if args.topics.is_empty() { vec![Pattern::all()] } else { args.topics };
-    run(topics, args.how, place, out)
+    run(topics, None, args.how, place, out)
 }
 
-fn run(topics: Vec<Pattern>, args: WatchArgs, place: &Place, out: &mut Output) -> Result<(), Failure> {
+fn run(
+    topics: Vec<Pattern>,
+    replay: Option<Replay>,
+    args: WatchArgs,
+    place: &Place,
+    out: &mut Output,
+) -> Result<(), Failure> {
     let time = args.timeout;
     wire::block_on(async {
         let ending = Ending::new()
             .map_err(|error| Failure::new(SYSTEM, "system", format!("cannot wait for signals: {error}")))?;
-        let mut watch = Watch::new(topics, args, place, out);
+        let mut watch = Watch::new(topics, replay, args, place, out);
         let done = async {
             match time {
                 Some(time) => timeout(time, watch.go()).await.ok(),
@@ -60,6 +68,7 @@ fn run(topics: Vec<Pattern>, args: WatchArgs, place: &Place, out: &mut Output) -
 struct Watch<'a> {
     place: &'a Place,
     subscription: Subscription,
+    replay: Option<Replay>,
     wait: bool,
     count: Option<u64>,
     seen: u64,
@@ -71,11 +80,29 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn new(topics: Vec<Pattern>, args: WatchArgs, place: &'a Place, out: &'a mut Output) -> Self {
-        let subscription = args.subscription(topics);
+    fn new(
+        topics: Vec<Pattern>,
+        replay: Option<Replay>,
+        args: WatchArgs,
+        place: &'a Place,
+        out: &'a mut Output,
+    ) -> Self {
+        let from = replay.as_ref().map(|replay| replay.from);
+        let subscription = Subscription { from, ..args.subscription(topics) };
         let (wait, count) = (args.wait, args.count);
         let backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
-        Self { place, subscription, wait, count, seen: 0, lost_at: None, come_back_after: None, backoff, out }
+        Self {
+            place,
+            subscription,
+            replay,
+            wait,
+            count,
+            seen: 0,
+            lost_at: None,
+            come_back_after: None,
+            backoff,
+            out,
+        }
     }
 
     /// Until there were enough events.
@@ -119,9 +146,20 @@ impl<'a> Watch<'a> {
                 Message::Event(delivery) => {
                     self.show(&delivery)?;
                     self.seen += 1;
+                    // Should the connection be lost, it goes on behind this one.
+                    if let Some(sequence) = delivery.sequence {
+                        self.subscription.from = Some(Start::Sequence(sequence + 1));
+                    }
                     if self.count.is_some_and(|count| self.seen >= count) {
                         return Ok(());
                     }
+                }
+                Message::Replayed(replayed) => {
+                    if self.replay.as_ref().is_some_and(|replay| !replay.follow) {
+                        return Ok(());
+                    }
+                    let events = count(replayed.events, "event");
+                    self.out.notice("replayed", format_args!("{events} replayed; from here on what is live"));
                 }
                 Message::Gap(gap) => self.tell_gap(&gap),
                 Message::Draining(draining) => {
@@ -145,6 +183,9 @@ impl<'a> Watch<'a> {
     }
 
     fn show(&mut self, delivery: &Delivery) -> Result<(), Failure> {
+        if self.replay.is_some() {
+            return replay::show(delivery, self.out);
+        }
         if self.out.json {
             return self.out.json_line(&delivery.event);
         }
@@ -155,10 +196,14 @@ impl<'a> Watch<'a> {
         self.backoff.reset();
         let text = match self.lost_at.take() {
             None => format!("watching {} at {address}", self.topics()),
-            Some(lost_at) => format!(
-                "connected again to {address} after {:.1} s; what was published meanwhile is not shown",
-                lost_at.elapsed().as_secs_f64()
-            ),
+            Some(lost_at) => {
+                let missed = match self.replay {
+                    Some(_) => "going on where it was",
+                    None => "what was published meanwhile is not shown",
+                };
+                let seconds = lost_at.elapsed().as_secs_f64();
+                format!("connected again to {address} after {seconds:.1} s; {missed}")
+            }
         };
         self.out.notice("connected", text);
     }
@@ -218,6 +263,14 @@ impl<'a> Watch<'a> {
         let topics: Vec<_> = self.subscription.topics.iter().map(|topic| plain(topic.as_str())).collect();
         topics.join(" ")
     }
+}
+
+/// What is stored comes first.
+struct Replay {
+    /// Where it begins.
+    from: Start,
+    /// It goes on with what is live.
+    follow: bool,
 }
 
 /// Why nothing more comes.

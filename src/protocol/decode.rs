@@ -3,8 +3,9 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    Credit, ErrorCode, Event, Fill, Hello, Incoming, MAX_BATCH, MAX_CLIENT_NAME, MAX_REQUEST_ID, Publish,
-    PublishBatch, PublishOptions, Receipt, Refused, Request, Subscription, WireError, check, fill,
+    Acknowledge, Credit, ErrorCode, Event, Fill, Hello, Incoming, MAX_BATCH, MAX_CLIENT_NAME, MAX_REASON,
+    MAX_REQUEST_ID, Publish, PublishBatch, PublishOptions, Receipt, Refused, Request, Subscription,
+    WireError, check, fill,
     json::{Kind, Next, Scanner, Syntax, Value},
     message::{Message, not_json},
     raw_event::RawEvent,
@@ -36,10 +37,15 @@ impl<'a> Message<'a> {
             "publish_batch" => Request::PublishBatch(self.publish_batch(fill)?),
             "ping" => Request::Ping { echo: self.echo.map(|echo| echo.span.of(self.text)) },
             "subscribe" => Request::Subscribe(self.subscribe()?),
-            "unsubscribe" => Request::Unsubscribe { subscription_id: self.unsubscribe()? },
+            "unsubscribe" => {
+                Request::Unsubscribe { subscription_id: self.unsubscribe()?, forget: self.forget()? }
+            }
             "get_health" => Request::GetHealth,
             "hello" => Request::Hello(self.hello()?),
             "credit" => Request::Credit(self.credit()?),
+            "ack" => self.acknowledge(Acknowledge::Done)?,
+            "nack" => self.acknowledge(self.failed()?)?,
+            "in_progress" => self.acknowledge(Acknowledge::InProgress)?,
             other => {
                 let text = format!("Unknown message type: {}", check::shortened(other));
                 return Err(WireError::new(ErrorCode::UnknownType, text));
@@ -165,6 +171,46 @@ impl<'a> Message<'a> {
         wanted.map_err(|problem| {
             WireError::new(ErrorCode::InvalidSubscription, format!("Failed to subscribe: {problem}"))
         })
+    }
+
+    fn forget(&self) -> Result<bool, WireError> {
+        match given(self.forget) {
+            None => Ok(false),
+            Some(value) if value.kind == Kind::Bool => Ok(value.span.of(self.text) == "true"),
+            Some(value) => Err(invalid(format!("`forget` must be true or false; got {}", self.got(value)))),
+        }
+    }
+
+    fn acknowledge(&self, what: Acknowledge<'a>) -> Result<Request<'a>, WireError> {
+        let Some(value) = self.delivery_id else { return Err(invalid("`delivery_id` is missing")) };
+        let delivery_id = self.string(value).ok_or_else(|| {
+            invalid(format!(
+                "`delivery_id` must be the string that came with the event; got {}",
+                self.got(value)
+            ))
+        })?;
+        Ok(Request::Acknowledge { delivery_id, what })
+    }
+
+    fn failed(&self) -> Result<Acknowledge<'a>, WireError> {
+        let delay_ms = match given(self.delay_ms) {
+            None => None,
+            Some(value) => Some(value.span.of(self.text).parse().map_err(|_| {
+                let got = self.got(value);
+                invalid(format!("`delay_ms` must be a whole number of milliseconds from 0; got {got}"))
+            })?),
+        };
+        let reason = match given(self.reason) {
+            None => None,
+            Some(value) if value.span.of(self.text).len() > MAX_REASON => {
+                return Err(invalid(format!("`reason` is longer than {MAX_REASON} bytes")));
+            }
+            Some(value) => Some(
+                self.string(value)
+                    .ok_or_else(|| invalid(format!("`reason` must be a string; got {}", self.got(value))))?,
+            ),
+        };
+        Ok(Acknowledge::Failed { delay_ms, reason })
     }
 
     fn unsubscribe(&self) -> Result<Cow<'a, str>, WireError> {

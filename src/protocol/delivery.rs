@@ -18,6 +18,16 @@ pub fn full_tail(subscription: Uuid) -> [u8; FULL_TAIL] {
     tail
 }
 
+/// What stands between an event that is to be acknowledged and its tail, in front of the delivery's name and behind it.
+pub const DELIVERY_ID: [&[u8]; 2] = [br#","delivery_id":""#, b"\""];
+
+/// What stands in front of the tail of an event that is stored, for a subscription that counts them, appended:
+/// `,"sequence":N`.
+pub fn sequence(sequence: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#","sequence":"#);
+    write::number(out, sequence);
+}
+
 /// What follows a lean event, appended: `,"sub":N}`, with the number that `subscribed` named.
 pub fn lean_tail(sub: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(br#","sub":"#);

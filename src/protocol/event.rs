@@ -2,6 +2,7 @@
 //! has to know about it.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::{
     EventType, Priority,
@@ -9,8 +10,8 @@ use super::{
     lean::{self, Ends},
 };
 
-/// An event, checked and complete. It is made by [`decode`](super::decode()), never changes and is used as
-/// `Arc<Event>`.
+/// An event, checked and complete. It is made by [`decode`](super::decode()), never changes but for the number that the
+/// store gives it, and is used as `Arc<Event>`.
 #[derive(Debug)]
 pub struct Event {
     pub(super) full: Box<str>,
@@ -27,6 +28,8 @@ pub struct Event {
     pub(super) decoded: Option<Box<Decoded>>,
     pub(super) kind: EventType,
     pub(super) priority: Priority,
+    /// 0 = not stored.
+    pub(super) sequence: AtomicU64,
 }
 
 /// The strings that do not read in JSON as they are meant.
@@ -91,6 +94,17 @@ impl Event {
     /// The event as JSON without what a client can fill in again. Made on first use.
     pub fn lean(&self) -> &str {
         self.lean.get_or_init(|| lean::lean(self))
+    }
+
+    /// Its number in the store, from 1 on; 0 = it is not stored. It is no part of the event's text.
+    #[inline]
+    pub fn sequence(&self) -> u64 {
+        self.sequence.load(Relaxed)
+    }
+
+    /// It is stored under this number now. To be told before anybody else is handed the event.
+    pub fn stored_as(&self, sequence: u64) {
+        self.sequence.store(sequence, Relaxed);
     }
 
     /// How many bytes [`Self::full`] has: what the event is counted as in bounds on memory.

@@ -76,6 +76,7 @@ pub(super) fn event<F: Fill>(text: &str, raw: &RawEvent, fill: &mut F) -> Result
         decoded,
         kind: kind.unwrap_or(EventType::Custom),
         priority: raw.priority,
+        sequence: 0.into(),
     };
     if raw.is_complete() && kind.is_some() {
         verbatim(&mut made, text, raw);

@@ -29,6 +29,10 @@ pub(super) struct Message<'a> {
     pub lean: Option<Value>,
     pub credit: Option<Value>,
     pub bytes: Option<Value>,
+    pub delivery_id: Option<Value>,
+    pub delay_ms: Option<Value>,
+    pub reason: Option<Value>,
+    pub forget: Option<Value>,
     /// A key that came twice.
     pub twice: Option<&'static str>,
 }
@@ -100,6 +104,10 @@ impl<'a> Message<'a> {
             "lean" => ("lean", &mut self.lean),
             "credit" => ("credit", &mut self.credit),
             "bytes" => ("bytes", &mut self.bytes),
+            "delivery_id" => ("delivery_id", &mut self.delivery_id),
+            "delay_ms" => ("delay_ms", &mut self.delay_ms),
+            "reason" => ("reason", &mut self.reason),
+            "forget" => ("forget", &mut self.forget),
             _ => return Ok(end),
         };
         if slot.replace(value).is_some() {

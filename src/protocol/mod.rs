@@ -4,6 +4,7 @@
 //! A message goes through here in this order: [`decode()`] reads its JSON in one pass over borrowed bytes, an
 //! event in it is checked and becomes an [`Event`], and a [`reply::Reply`] or a [`delivery`] goes out.
 
+mod attempt;
 mod check;
 mod decode;
 pub mod delivery;
@@ -14,6 +15,7 @@ mod fill;
 mod health;
 mod json;
 mod kind;
+mod lasting;
 mod lead;
 mod lean;
 mod message;
@@ -29,6 +31,7 @@ mod topic;
 mod write;
 mod written;
 
+pub use attempt::Attempt;
 pub use decode::decode;
 pub use error::{ErrorCode, Refused, WireError};
 pub use event::Event;
@@ -36,12 +39,13 @@ pub use fill::{Blank, Fill};
 pub use health::{Health, HealthStatus};
 pub use json::MAX_DEPTH;
 pub use kind::{EventType, EventTypes};
+pub use lasting::{MAX_DURABLE, Start};
 pub use priority::Priority;
 pub use request::{
-    Credit, Hello, Incoming, MAX_BATCH, MAX_CLIENT_NAME, MAX_REQUEST_ID, Publish, PublishBatch,
-    PublishOptions, Receipt, Request,
+    Acknowledge, Credit, Hello, Incoming, MAX_BATCH, MAX_CLIENT_NAME, MAX_REASON, MAX_REQUEST_ID, Publish,
+    PublishBatch, PublishOptions, Receipt, Request,
 };
-pub use subscription::{MAX_GROUP, MAX_NAMES, MAX_PATTERNS, Subscription};
+pub use subscription::{Acks, MAX_GROUP, MAX_NAMES, MAX_PATTERNS, Subscription};
 pub use time::Time;
 pub use topic::{MAX_TOPIC, Mismatch, Pattern, check_topic};
 
@@ -50,8 +54,11 @@ pub const PROTOCOL: u64 = 2;
 
 /// The extensions that this router has, by the names `hello` lists, sorted.
 pub const FEATURES: &[&str] = &[
+    "ack",
+    "backlog",
     "batch",
     "credit",
+    "dead_letters",
     "draining",
     "expiry",
     "gap",
@@ -62,6 +69,9 @@ pub const FEATURES: &[&str] = &[
     "several_levels",
     "targets",
 ];
+
+/// The extensions that it has besides where it has a store.
+pub const STORE_FEATURES: &[&str] = &["durable", "replay", "store"];
 
 #[cfg(test)]
 mod tests;

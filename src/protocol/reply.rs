@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ErrorCode, FEATURES, Health, PROTOCOL, Pattern, Priority, Time, WireError, write};
+use super::{
+    ErrorCode, FEATURES, Health, PROTOCOL, Pattern, Priority, STORE_FEATURES, Time, WireError, write,
+};
 
 /// A message to a client.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +59,37 @@ pub enum Reply<'a> {
     /// The answer to `get_health`.
     Health(&'a Health),
     /// The answer to `hello`.
-    Hello,
+    Hello {
+        /// The router has a store.
+        stores: bool,
+    },
+    /// What a client said of a delivery is noted; only to those who name their message.
+    Acknowledged {
+        /// The delivery's name.
+        delivery_id: &'a str,
+    },
+    /// What waits for a subscription that acknowledges.
+    Backlog {
+        /// The subscription.
+        subscription_id: Uuid,
+        /// How many events wait in the router, also until they are tried again.
+        waiting: u64,
+        /// More of them are in the store.
+        more: bool,
+        /// For how long the oldest has waited, in milliseconds.
+        oldest_age_ms: u64,
+        /// The most urgent of them.
+        highest_priority: Priority,
+    },
+    /// A replay has reached what is live.
+    Replayed {
+        /// The subscription.
+        subscription_id: Uuid,
+        /// All stored events up to this one were looked at.
+        sequence: u64,
+        /// How many of them were sent.
+        events: u64,
+    },
     /// The router winds down.
     Draining {
         /// When it gives up what is left, and closes.
@@ -73,6 +105,8 @@ pub enum Reply<'a> {
         evicted: &'a Counts,
         /// How many expired, by priority; left out if there were none.
         expired: &'a Counts,
+        /// How many of a durable subscription were deleted before they could be delivered; left out if there were none.
+        lost: &'a Counts,
     },
 }
 
@@ -92,12 +126,24 @@ pub struct Outcome<'a> {
     pub matched: Option<u64>,
     /// With `receipt: "dispatched"`: how many subscriptions could not take it, by reason.
     pub refused: Option<&'a [(&'a str, u64)]>,
+    /// Its number in the store.
+    pub sequence: Option<u64>,
+    /// More about the reason, for a person.
+    pub detail: Option<&'a str>,
 }
 
 impl<'a> Outcome<'a> {
     /// An event that is in the queue, in the short form every publisher gets by default.
     pub const fn queued(event_id: &'a str) -> Self {
-        Self { event_id, status: Status::Queued, reason: None, matched: None, refused: None }
+        Self {
+            event_id,
+            status: Status::Queued,
+            reason: None,
+            matched: None,
+            refused: None,
+            sequence: None,
+            detail: None,
+        }
     }
 }
 
@@ -182,20 +228,12 @@ impl Reply<'_> {
                 begin(out, "health");
                 write_health(health, key(out, "health"));
             }
-            Self::Hello => hello(out),
-            Self::Draining { deadline, reconnect_after } => {
-                begin(out, "draining");
-                write::time(key(out, "deadline"), deadline);
-                number(out, "reconnect_after_ms", reconnect_after);
+            Self::Hello { stores } => hello(stores, out),
+            Self::Acknowledged { delivery_id } => {
+                begin(out, "acknowledged");
+                string(out, "delivery_id", delivery_id);
             }
-            Self::Gap { subscription_id, evicted, expired } => {
-                begin(out, "gap");
-                write::uuid(key(out, "subscription_id"), subscription_id);
-                counts(key(out, "evicted"), evicted);
-                if expired.iter().any(|&count| count > 0) {
-                    counts(key(out, "expired"), expired);
-                }
-            }
+            ref notice => notice.write_notice(out),
         }
         if let Some(request_id) = request_id {
             out.extend_from_slice(br#","request_id":"#);
@@ -217,6 +255,12 @@ impl Outcome<'_> {
         });
         if let Some(reason) = self.reason {
             string(out, "reason", reason);
+        }
+        if let Some(sequence) = self.sequence {
+            number(out, "sequence", sequence);
+        }
+        if let Some(detail) = self.detail {
+            string(out, "detail", detail);
         }
         if let Some(matched) = self.matched {
             number(out, "matched", matched);
@@ -244,11 +288,14 @@ fn published_batch(results: &[BatchResult<'_>], out: &mut Vec<u8>) {
     });
 }
 
-fn hello(out: &mut Vec<u8>) {
+fn hello(stores: bool, out: &mut Vec<u8>) {
     begin(out, "hello");
     number(out, "protocol", PROTOCOL);
     string(out, "server", concat!("gadugi-router/", env!("CARGO_PKG_VERSION")));
-    list(key(out, "features"), FEATURES, |out, name| write::string(out, name));
+    let of_store = if stores { STORE_FEATURES } else { &[] };
+    let mut features = [FEATURES, of_store].concat();
+    features.sort_unstable();
+    list(key(out, "features"), &features, |out, name| write::string(out, name));
 }
 
 fn write_health(health: &Health, out: &mut Vec<u8>) {
@@ -323,3 +370,5 @@ fn members<'n>(out: &mut Vec<u8>, entries: impl Iterator<Item = (&'n str, u64)>)
     }
     out.push(b'}');
 }
+
+mod notices;

@@ -44,6 +44,8 @@ pub enum Request<'a> {
     Unsubscribe {
         /// Whatever string the client sent; not yet known to be a UUID.
         subscription_id: Cow<'a, str>,
+        /// If it is durable, its name is forgotten, and what it has not got.
+        forget: bool,
     },
     /// `get_health`
     GetHealth,
@@ -51,6 +53,13 @@ pub enum Request<'a> {
     Hello(Hello<'a>),
     /// `credit`
     Credit(Credit),
+    /// `ack`, `nack` or `in_progress`
+    Acknowledge {
+        /// The delivery's name, whatever string the client sent.
+        delivery_id: Cow<'a, str>,
+        /// What is said of it.
+        what: Acknowledge<'a>,
+    },
 }
 
 /// One event and the wishes about its delivery.
@@ -102,6 +111,25 @@ pub struct Hello<'a> {
     /// It wants no more events than it has room for.
     pub credit: Option<Credit>,
 }
+
+/// What a client says of a delivery.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Acknowledge<'a> {
+    /// It is done.
+    Done,
+    /// It was not done, and is to be tried again.
+    Failed {
+        /// Not before so many milliseconds; `None` = as long as the router finds right.
+        delay_ms: Option<u64>,
+        /// Why.
+        reason: Option<Cow<'a, str>>,
+    },
+    /// The client is still at it.
+    InProgress,
+}
+
+/// The longest `reason` of a `nack`, in bytes of JSON with its quotes: it is kept with the event.
+pub const MAX_REASON: usize = 1_024;
 
 /// How much more a client may be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]

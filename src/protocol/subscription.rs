@@ -2,10 +2,12 @@
 //! What it costs to read a subscription and how much memory it takes are bounded all the same.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use super::{
-    EventType, EventTypes, Pattern, Priority, check,
+    Event, EventType, EventTypes, Pattern, Priority, check,
     json::{Kind, Next, Scanner, Syntax, Value},
+    lasting::{self, Start},
     strings::unescape,
 };
 
@@ -17,6 +19,16 @@ pub const MAX_NAMES: usize = 1_000;
 
 /// The longest source or target, in bytes.
 const MAX_NAME: usize = 1_024;
+
+/// The most deliveries of one subscription that may be under way.
+const MAX_IN_FLIGHT: u32 = 100_000;
+
+/// How long an acknowledgement may take, in milliseconds. Shorter than the time to a client and back it would only
+/// make everything twice; who takes longer than a day says from time to time that it is still at it.
+const ACK_TIMEOUT: RangeInclusive<u64> = 100..=86_400_000;
+
+/// How often a subscriber may be told of its backlog, in milliseconds. More often it would be told of nothing but noise.
+const BACKLOG_INTERVAL: RangeInclusive<u64> = 1_000..=86_400_000;
 
 /// The longest group name, in bytes.
 pub const MAX_GROUP: usize = 256;
@@ -36,6 +48,33 @@ pub struct Subscription {
     pub targets: Option<Vec<Box<str>>>,
     /// Of all subscriptions of one group that match, one gets the event.
     pub group: Option<Box<str>>,
+    /// What is delivered is acknowledged.
+    pub ack: Option<Acks>,
+    /// It outlives its connection, by this name.
+    pub durable: Option<Box<str>>,
+    /// What is stored is delivered from there on; of a durable one, when it is new.
+    pub from: Option<Start>,
+}
+
+/// How deliveries of a subscription are acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Acks {
+    /// Deliveries that may be under way at a time.
+    pub max_in_flight: u32,
+    /// What is not acknowledged for so many milliseconds is delivered again.
+    pub timeout_ms: u64,
+    /// How often an event is delivered again before it is a dead letter.
+    pub max_retries: u32,
+    /// Every so many milliseconds, while something waits, the subscriber is told how much.
+    pub backlog_ms: Option<u64>,
+}
+
+impl Default for Acks {
+    /// A window that keeps a quick subscriber busy over a network, and leaves most of a slow one's backlog where it is in
+    /// order of priority.
+    fn default() -> Self {
+        Self { max_in_flight: 16, timeout_ms: 30_000, max_retries: 3, backlog_ms: None }
+    }
 }
 
 impl Default for Subscription {
@@ -47,15 +86,50 @@ impl Default for Subscription {
             sources: Vec::new(),
             targets: None,
             group: None,
+            ack: None,
+            durable: None,
+            from: None,
         }
     }
 }
 
+impl Subscription {
+    /// Whether an event on this topic can be one of those that are wanted.
+    pub fn admits_topic(&self, topic: &str) -> bool {
+        self.topics.is_empty() || self.topics.iter().any(|pattern| pattern.matches(topic))
+    }
+
+    /// Whether an event is wanted: the plain meaning, for one event at a time. The group does not count.
+    pub fn admits(&self, event: &Event) -> bool {
+        event.priority() >= self.min_priority
+            && self.types.admits(event.kind())
+            && (self.sources.is_empty() || self.sources.iter().any(|name| **name == *event.source()))
+            && (self.targets.as_ref()).is_none_or(|names| {
+                event.target().is_some_and(|target| names.iter().any(|name| **name == *target))
+            })
+            && self.admits_topic(event.topic())
+    }
+}
+
 /// The keys that have a meaning.
-const KEYS: [&str; 6] = ["topics", "types", "priorities", "sources", "targets", "group"];
+const KEYS: [&str; 13] = [
+    "topics",
+    "types",
+    "priorities",
+    "sources",
+    "targets",
+    "group",
+    "ack",
+    "max_in_flight",
+    "ack_timeout_ms",
+    "max_retries",
+    "backlog_interval_ms",
+    "durable",
+    "from",
+];
 
 /// What the subscription objects of existing Python clients hold besides; the old router did not heed it either.
-const OLD_MODEL: [&str; 10] = [
+const OLD_MODEL: [&str; 9] = [
     "id",
     "subscriber_id",
     "active",
@@ -63,15 +137,9 @@ const OLD_MODEL: [&str; 10] = [
     "callback",
     "endpoint",
     "batch_size",
-    "max_retries",
     "retry_delay",
     "timeout",
 ];
-
-/// Extensions of the protocol that this router does not have. `max_retries` goes with `ack`, and alone is the
-/// old model's.
-const NOT_YET: [&str; 6] =
-    ["ack", "max_in_flight", "ack_timeout_ms", "durable", "from", "backlog_interval_ms"];
 
 /// Reads the `subscription` of a message.
 pub(super) fn parse(text: &str, value: Value) -> Result<Subscription, String> {
@@ -95,31 +163,48 @@ pub(super) fn parse(text: &str, value: Value) -> Result<Subscription, String> {
         }
     }
     // An old client's `None` is what it leaves out.
-    let [topics, types, priorities, sources, targets, group] = values.map(|value: Option<Value>| {
+    let [
+        topics,
+        types,
+        priorities,
+        sources,
+        targets,
+        group,
+        ack,
+        most,
+        timeout,
+        retries,
+        backlog,
+        durable,
+        from,
+    ] = values.map(|value: Option<Value>| {
         value.filter(|value| value.kind != Kind::Null).map(|value| (text, value))
     });
-    Ok(Subscription {
+    let wanted = Subscription {
         topics: topics.map_or_else(|| Ok(vec![Pattern::all()]), patterns)?,
         types: types.map_or_else(|| Ok(EventTypes::default()), event_types)?,
         min_priority: priorities.map_or(Ok(Priority::LOWEST), min_priority)?,
         sources: sources.map_or_else(|| Ok(Vec::new()), |list| names("sources", list))?,
         targets: targets.map(self::targets).transpose()?,
         group: group.map(self::group).transpose()?,
-    })
+        ack: acks(ack, most, timeout, retries, backlog)?,
+        durable: durable.map(lasting::durable).transpose()?,
+        from: from.map(lasting::start).transpose()?,
+    };
+    lasting::check(&wanted)?;
+    Ok(wanted)
 }
 
 fn other_key(name: &str) -> Result<(), String> {
     if OLD_MODEL.contains(&name) {
         Ok(())
-    } else if NOT_YET.contains(&name) {
-        Err(format!("this router does not have `{name}` yet"))
     } else {
         Err(format!("unknown key `{}`; the keys are {}", check::shortened(name), KEYS.join(", ")))
     }
 }
 
 /// A value and the text it stands in.
-type Given<'a> = (&'a str, Value);
+pub(super) type Given<'a> = (&'a str, Value);
 
 fn patterns(given: Given<'_>) -> Result<Vec<Pattern>, String> {
     strings("topics", given, (MAX_PATTERNS, "patterns"), |at, text| {
@@ -194,6 +279,55 @@ fn group((text, value): Given<'_>) -> Result<Box<str>, String> {
     Ok(name.into())
 }
 
+fn acks(
+    ack: Option<Given<'_>>,
+    most: Option<Given<'_>>,
+    timeout: Option<Given<'_>>,
+    retries: Option<Given<'_>>,
+    backlog: Option<Given<'_>>,
+) -> Result<Option<Acks>, String> {
+    let wanted = match ack {
+        None => false,
+        Some((text, value)) if value.kind == Kind::Bool => value.span.of(text) == "true",
+        Some((text, value)) => {
+            let got = check::got(value.kind, value.span.of(text));
+            return Err(format!("`ack` must be true or false; got {got}"));
+        }
+    };
+    if !wanted {
+        // `max_retries` alone is the old model's.
+        let needing =
+            [("max_in_flight", most), ("ack_timeout_ms", timeout), ("backlog_interval_ms", backlog)];
+        return match needing.iter().find(|(_, given)| given.is_some()) {
+            None => Ok(None),
+            Some((key, _)) => Err(format!("`{key}` needs `ack`: true")),
+        };
+    }
+    let usual = Acks::default();
+    Ok(Some(Acks {
+        max_in_flight: whole("max_in_flight", most, 1..=MAX_IN_FLIGHT.into(), usual.max_in_flight.into())?
+            as u32,
+        timeout_ms: whole("ack_timeout_ms", timeout, ACK_TIMEOUT, usual.timeout_ms)?,
+        max_retries: whole("max_retries", retries, 0..=u32::MAX.into(), usual.max_retries.into())? as u32,
+        backlog_ms: match backlog {
+            Some(_) => Some(whole("backlog_interval_ms", backlog, BACKLOG_INTERVAL, 0)?),
+            None => None,
+        },
+    }))
+}
+
+fn whole(key: &str, given: Option<Given<'_>>, range: RangeInclusive<u64>, usual: u64) -> Result<u64, String> {
+    let Some((text, value)) = given else { return Ok(usual) };
+    match value.span.of(text).parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => {
+            let (low, high) = range.into_inner();
+            let got = check::got(value.kind, value.span.of(text));
+            Err(format!("`{key}` must be a whole number from {low} to {high}; got {got}"))
+        }
+    }
+}
+
 /// A list of strings, each made into something; with its bound and what it is a bound of.
 fn strings<T>(
     key: &str,
@@ -237,7 +371,7 @@ fn each(
     Ok(())
 }
 
-fn string<'a>(path: &str, scanner: Scanner<'a>, value: Value) -> Result<Cow<'a, str>, String> {
+pub(super) fn string<'a>(path: &str, scanner: Scanner<'a>, value: Value) -> Result<Cow<'a, str>, String> {
     if value.kind != Kind::String {
         return Err(format!(
             "`{path}` must be a string; got {}",
@@ -248,6 +382,6 @@ fn string<'a>(path: &str, scanner: Scanner<'a>, value: Value) -> Result<Cow<'a, 
 }
 
 /// The text was read once before, so this does not happen; but it is an answer, not a panic.
-fn syntax(problem: Syntax) -> String {
+pub(super) fn syntax(problem: Syntax) -> String {
     problem.to_string()
 }

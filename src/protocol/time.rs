@@ -23,6 +23,12 @@ impl Time {
         Self(micros)
     }
 
+    /// So many milliseconds later; the last instant there is, if that is none.
+    pub const fn after_millis(self, millis: u64) -> Self {
+        let micros = if millis > i64::MAX as u64 / 1_000 { i64::MAX } else { millis as i64 * 1_000 };
+        Self(self.0.saturating_add(micros))
+    }
+
     /// Microseconds since the Unix epoch.
     pub const fn micros(self) -> i64 {
         self.0

@@ -74,6 +74,22 @@ impl Pattern {
         self.0.split('.')
     }
 
+    /// Whether it matches every topic that another pattern matches.
+    pub fn covers(&self, other: &Self) -> bool {
+        if self.is_all() || other.is_all() {
+            return self.is_all();
+        }
+        let (mut mine, mut theirs) = (self.parts(), other.parts());
+        loop {
+            match (mine.next(), theirs.next()) {
+                (None, None) | (Some("**"), Some(_)) => return true,
+                (Some("*"), Some(part)) if part != "**" => {}
+                (Some(part), Some(same)) if part == same => {}
+                _ => return false,
+            }
+        }
+    }
+
     /// Whether a topic is one that it means.
     pub fn matches(&self, topic: &str) -> bool {
         self.mismatch(topic).is_none()
@@ -116,6 +132,36 @@ mod tests {
 
     fn pattern(text: &str) -> Pattern {
         Pattern::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_pattern_covers_what_can_match_nothing_that_it_does_not() {
+        for (wide, narrow) in [
+            ("*", "a.**"),
+            ("**", "*"),
+            ("a.**", "a.b"),
+            ("a.**", "a.*.c"),
+            ("a.**", "a.**"),
+            ("a.*", "a.b"),
+            ("a", "a"),
+            ("*.b", "a.b"),
+            ("*.**", "a.b.**"),
+        ] {
+            assert!(pattern(wide).covers(&pattern(narrow)), "{wide} {narrow}");
+        }
+        for (one, other) in [
+            ("a.*", "a.**"),
+            ("a.b", "a.*"),
+            ("a.**", "a"),
+            ("a.**", "*"),
+            ("a.**", "**"),
+            ("a", "a.b"),
+            ("a.b", "a"),
+            ("*.b", "*.*"),
+            ("a.**", "*.b"),
+        ] {
+            assert!(!pattern(one).covers(&pattern(other)), "{one} {other}");
+        }
     }
 
     #[test]

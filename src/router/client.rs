@@ -1,15 +1,18 @@
 //! One connected client, as the engine sees it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Waker;
 
 use uuid::Uuid;
 
+use super::lane::Lane;
 use super::outbox::Outbox;
 use super::recent::Recent;
+use super::replay::ReplayLane;
 use super::subscription::{Gap, SubscriptionKey};
 use super::{Millis, Reason, Refusals};
-use crate::protocol::Time;
+use crate::protocol::{Priority, Time};
 
 /// A connected client. It never names another one: places are used again, generations are not.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -38,6 +41,19 @@ pub enum Close {
     Kicked,
 }
 
+/// What waits for those who acknowledge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Backlog {
+    /// Events in the engine, also those that rest until they are tried again.
+    pub waiting: u64,
+    /// More are in the store.
+    pub more: bool,
+    /// For how long the oldest has waited, in milliseconds.
+    pub oldest: Millis,
+    /// The most urgent of them.
+    pub highest: Priority,
+}
+
 /// Something that a client is told besides events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -56,6 +72,8 @@ pub enum Notice {
         matched: u32,
         /// Subscriptions that could not, by reason.
         refused: Refusals,
+        /// The event's number; 0 = it is not stored.
+        sequence: u64,
     },
     /// The router winds down.
     Draining {
@@ -70,6 +88,45 @@ pub enum Notice {
         token: u64,
         /// Why.
         reason: Reason,
+        /// Its number, if it is stored all the same.
+        sequence: u64,
+    },
+    /// What waits for a subscription that acknowledges.
+    Backlog {
+        /// The subscription.
+        subscription: Uuid,
+        /// What it is.
+        backlog: Backlog,
+    },
+    /// A replay has reached what is live.
+    Replayed {
+        /// The subscription.
+        subscription: Uuid,
+        /// All stored events up to this one were looked at.
+        sequence: u64,
+        /// How many of them were taken.
+        events: u64,
+    },
+    /// What became of a subscription that had to be looked up first.
+    Resumed {
+        /// The client's own mark.
+        token: u64,
+        /// Its id and the number that lean deliveries carry, or why there is none.
+        outcome: Result<(Uuid, u32), Arc<str>>,
+    },
+    /// An event is stored.
+    Stored {
+        /// The publisher's own mark.
+        token: u64,
+        /// Its number.
+        sequence: u64,
+    },
+    /// An event could not be stored.
+    NotStored {
+        /// The publisher's own mark.
+        token: u64,
+        /// Why, for a person.
+        why: Arc<str>,
     },
 }
 
@@ -89,6 +146,10 @@ pub(super) struct Client {
     /// Wants gap notices.
     pub hello: bool,
     pub outbox: Outbox,
+    /// What it was assigned of what it has to acknowledge.
+    pub lane: Option<Box<Lane>>,
+    /// What was read for it from the store.
+    pub replays: Option<Box<ReplayLane>>,
     /// At most a gap for each subscription, and an answer for each receipt that is asked for.
     pub notices: VecDeque<Notice>,
     pub subscriptions: Vec<SubscriptionKey>,
@@ -119,11 +180,20 @@ pub(super) struct Client {
 }
 
 impl Client {
+    /// Whether something waits for its connection.
+    pub fn has_waiting(&self) -> bool {
+        self.outbox.waiting() > 0
+            || self.lane.as_ref().is_some_and(|lane| !lane.is_empty())
+            || self.replays.as_ref().is_some_and(|lane| !lane.is_empty())
+    }
+
     pub fn new(generation: u32) -> Self {
         Self {
             generation,
             hello: false,
             outbox: Outbox::new(),
+            lane: None,
+            replays: None,
             notices: VecDeque::new(),
             subscriptions: Vec::new(),
             gaps: Vec::new(),

@@ -21,6 +21,8 @@ pub enum Refusal {
     NotFound,
     /// The subscription is another client's.
     NotOwner,
+    /// Others are there of this durable subscription.
+    DurableTaken,
 }
 
 impl fmt::Display for Refusal {
@@ -34,6 +36,7 @@ impl fmt::Display for Refusal {
             }
             Self::NotFound => write!(f, "no subscription has this id"),
             Self::NotOwner => write!(f, "the subscription is another client's"),
+            Self::DurableTaken => write!(f, "others are there of this durable subscription"),
         }
     }
 }
@@ -101,10 +104,13 @@ impl Router {
             self.keep_late(key);
         }
         self.drop_deliveries(key, Reason::Disconnected, now);
-        self.drop_subscriptions(key);
+        self.drop_subscriptions(key, Reason::Disconnected, now);
         if self.client(key).is_some() {
             // What it did not write it has put back.
-            let written = self.clients.remove(key.index as usize).outbox.settle();
+            let mut client = self.clients.remove(key.index as usize);
+            let replayed = client.replays.map_or(0, |mut lane| lane.settle());
+            let written = client.outbox.settle() + client.lane.map_or(0, |mut lane| lane.settle()) + replayed;
+            self.stats.matched += replayed as u64;
             self.count_delivered(written as u64, now);
         }
     }
@@ -131,11 +137,15 @@ impl Router {
         for pattern in &subscription.patterns {
             self.index.insert(pattern.as_str(), place);
         }
+        self.mourners += usize::from(subscription.mourns());
+        self.dead.tell(self.mourners > 0);
         entry.insert(subscription);
         self.by_id.insert(id, place);
         if let Some(client) = self.client(key) {
             client.subscriptions.push(place);
         }
+        self.enlist(place);
+        self.begin_replay(place);
         Ok(Subscribed { number })
     }
 
@@ -148,12 +158,13 @@ impl Router {
         if self.subscriptions[place.0 as usize].client != key {
             return Err(Refusal::NotOwner);
         }
+        self.resign(place, Reason::Unsubscribed, now);
         let Self { clients, subscriptions, dead, .. } = self;
         let Some(client) = clients.get_mut(key.index as usize) else { return Err(Refusal::NotFound) };
         let mut waiting = Vec::new();
         client.outbox.forget(place, |gone| waiting.push(gone));
         for gone in waiting {
-            lose(subscriptions, dead, client, gone, Reason::Unsubscribed, now);
+            lose(subscriptions, dead, client, gone, Reason::Unsubscribed, Vec::new(), now);
         }
         if let Some(gap) = subscriptions[place.0 as usize].gap.take() {
             client.notices.push_back(Notice::Gap { subscription: id, gap });
@@ -161,6 +172,7 @@ impl Router {
         client.gaps.retain(|&gap| gap != place);
         client.subscriptions.retain(|&own| own != place);
         self.remove_subscription(place);
+        self.forget_replay(key, place);
         Ok(())
     }
 
@@ -181,7 +193,7 @@ impl Router {
     /// A slow subscriber is to be disconnected: nothing more is matched to it.
     pub(super) fn expel(&mut self, key: ClientKey, now: Millis) {
         self.drop_deliveries(key, Reason::SlowConsumer, now);
-        self.drop_subscriptions(key);
+        self.drop_subscriptions(key, Reason::SlowConsumer, now);
         self.close(key, Close::SlowConsumer);
     }
 
@@ -194,20 +206,29 @@ impl Router {
         let mut waiting = Vec::new();
         client.outbox.clear(|gone| waiting.push(gone));
         for gone in waiting {
-            lose(subscriptions, dead, client, gone, reason, now);
+            lose(subscriptions, dead, client, gone, reason, Vec::new(), now);
         }
     }
 
-    fn drop_subscriptions(&mut self, key: ClientKey) {
+    fn drop_subscriptions(&mut self, key: ClientKey, reason: Reason, now: Millis) {
+        let Some(client) = self.client(key) else { return };
+        let places = client.subscriptions.clone();
+        for &place in &places {
+            self.resign(place, reason, now);
+        }
         let Some(client) = self.client(key) else { return };
         client.gaps.clear();
-        for place in std::mem::take(&mut client.subscriptions) {
+        client.subscriptions.clear();
+        for place in places {
             self.remove_subscription(place);
+            self.forget_replay(key, place);
         }
     }
 
     fn remove_subscription(&mut self, place: SubscriptionKey) {
         let subscription = self.subscriptions.remove(place.0 as usize);
+        self.mourners -= usize::from(subscription.mourns());
+        self.dead.tell(self.mourners > 0);
         if subscription.patterns.is_empty() {
             self.index.remove("*", place);
         }

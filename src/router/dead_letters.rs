@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Millis, Settings};
+use super::{Attempt, Errand, Settings, Then};
 use crate::protocol::{Event, Priority};
 
 /// The bytes of events that are kept at most, however few they are: messages may have megabytes.
-const KEPT_BYTES: usize = 64 << 20;
+pub const KEPT_BYTES: usize = 64 << 20;
 
 /// Why an event, or a delivery of it, ended here.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -28,11 +28,13 @@ pub enum Reason {
     Unsubscribed,
     /// The router ended.
     Drain,
+    /// Delivered as often as was asked for, and never acknowledged.
+    Retries,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Evicted,
         Self::Expired,
         Self::Oversized,
@@ -40,6 +42,7 @@ impl Reason {
         Self::Disconnected,
         Self::Unsubscribed,
         Self::Drain,
+        Self::Retries,
     ];
 
     /// The name on the wire, in logs and in metrics.
@@ -52,6 +55,7 @@ impl Reason {
             Self::Disconnected => "disconnected",
             Self::Unsubscribed => "unsubscribed",
             Self::Drain => "drain",
+            Self::Retries => "retries",
         }
     }
 }
@@ -64,29 +68,112 @@ pub struct DeadLetter {
     /// Why.
     pub reason: Reason,
     /// When, on the engine's clock.
-    pub at: Millis,
+    pub at: Then,
     /// The subscription it was for; `None` when it was lost before it was matched.
     pub subscription: Option<Uuid>,
+    /// What was tried in vain, oldest first, where deliveries are acknowledged.
+    pub attempts: Vec<Attempt>,
 }
+
+/// What the topics of events begin with that tell of dead letters; the reason follows.
+pub const DEAD_TOPICS: &str = "$dead.";
+
+/// Whether events on this topic tell of dead letters.
+pub fn is_of_dead_letters(topic: &str) -> bool {
+    topic.starts_with(DEAD_TOPICS)
+}
+
+/// A dead letter's number in the store.
+pub type LetterNumber = u64;
 
 /// The dead letters that are kept, oldest first, and the count of all there ever were.
 pub struct DeadLetters {
-    kept: VecDeque<DeadLetter>,
+    kept: VecDeque<(LetterNumber, DeadLetter)>,
     bytes: usize,
     capacity: usize,
     counts: [[u64; Priority::LEVELS]; Reason::ALL.len()],
+    /// Those that somebody may want to hear of, since they were last asked for; `None`: nobody does.
+    fresh: Option<Vec<DeadLetter>>,
+    /// What a store is to be told; `None`: there is none.
+    books: Option<Books>,
+}
+
+/// What a store does not know yet.
+#[derive(Default)]
+struct Books {
+    /// The number that was given last.
+    last: LetterNumber,
+    kept: Vec<(LetterNumber, DeadLetter)>,
+    gone: Vec<LetterNumber>,
+}
+
+impl Books {
+    fn note(&mut self, letter: &DeadLetter) -> LetterNumber {
+        self.last += 1;
+        self.kept.push((self.last, letter.clone()));
+        self.last
+    }
 }
 
 impl DeadLetters {
     pub(super) fn new(settings: &Settings) -> Self {
-        Self { kept: VecDeque::new(), bytes: 0, capacity: settings.dead_letters, counts: Default::default() }
+        Self {
+            kept: VecDeque::new(),
+            bytes: 0,
+            capacity: settings.dead_letters,
+            counts: Default::default(),
+            fresh: None,
+            books: None,
+        }
     }
 
     pub(super) fn push(&mut self, letter: DeadLetter) {
         self.counts[letter.reason as usize][letter.event.priority().index()] += 1;
         self.bytes += letter.event.size();
-        self.kept.push_back(letter);
+        // What tells of a dead letter, and dies itself, is not told of again.
+        if let Some(fresh) = self.fresh.as_mut().filter(|_| !is_of_dead_letters(letter.event.topic())) {
+            fresh.push(letter.clone());
+        }
+        let number = self.books.as_mut().map_or(0, |books| books.note(&letter));
+        self.kept.push_back((number, letter));
         self.trim();
+    }
+
+    /// There is a store, with these of earlier runs, oldest first. From now on it is told of all.
+    pub(super) fn recall(&mut self, letters: Vec<(LetterNumber, DeadLetter)>) {
+        let mut books = Books { last: letters.last().map_or(0, |(number, _)| *number), ..Books::default() };
+        for (number, letter) in &mut self.kept {
+            *number = books.note(letter);
+        }
+        self.books = Some(books);
+        for (number, letter) in letters.into_iter().rev() {
+            self.bytes += letter.event.size();
+            self.kept.push_front((number, letter));
+        }
+        self.trim();
+    }
+
+    /// What the store does not know yet: those that are new, and then those that are gone.
+    pub(super) fn take_news(&mut self) -> impl Iterator<Item = Errand> + '_ {
+        let books = self.books.iter_mut();
+        books.flat_map(|Books { kept, gone, .. }| {
+            let gone = (!gone.is_empty()).then(|| Errand::Unbury(std::mem::take(gone)));
+            kept.drain(..).map(|(number, letter)| Errand::Bury(number, letter)).chain(gone)
+        })
+    }
+
+    /// Whether somebody wants to hear of those to come.
+    pub(super) fn tell(&mut self, wanted: bool) {
+        match (wanted, &self.fresh) {
+            (true, None) => self.fresh = Some(Vec::new()),
+            (false, Some(_)) => self.fresh = None,
+            _ => {}
+        }
+    }
+
+    /// Those that are to be told of.
+    pub(super) fn take_fresh(&mut self) -> impl Iterator<Item = DeadLetter> + '_ {
+        self.fresh.iter_mut().flat_map(|fresh| fresh.drain(..))
     }
 
     pub(super) fn set_capacity(&mut self, settings: &Settings) {
@@ -96,32 +183,36 @@ impl DeadLetters {
 
     fn trim(&mut self) {
         while self.kept.len() > self.capacity || self.bytes > KEPT_BYTES {
-            let Some(oldest) = self.kept.pop_front() else { return };
+            let Some((_, oldest)) = self.kept.pop_front() else { return };
             self.bytes -= oldest.event.size();
         }
     }
 
-    /// Takes out those of one event, or all. They stay counted.
-    pub fn take(&mut self, id: Option<&str>) -> Vec<DeadLetter> {
-        let wanted = |letter: &DeadLetter| id.is_none_or(|id| letter.event.id() == id);
-        let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.kept).into_iter().partition(wanted);
+    /// Takes out those that are wanted. They stay counted.
+    pub fn take(&mut self, wanted: impl Fn(&DeadLetter) -> bool) -> Vec<DeadLetter> {
+        let all = std::mem::take(&mut self.kept).into_iter();
+        let (taken, kept): (Vec<_>, Vec<_>) = all.partition(|(_, letter)| wanted(letter));
         self.kept = kept.into();
-        self.bytes -= taken.iter().map(|letter| letter.event.size()).sum::<usize>();
-        taken
+        self.bytes -= taken.iter().map(|(_, letter)| letter.event.size()).sum::<usize>();
+        if let Some(books) = &mut self.books {
+            books.gone.extend(taken.iter().map(|(number, _)| *number));
+        }
+        taken.into_iter().map(|(_, letter)| letter).collect()
     }
 
     /// Takes back what was taken out, as the oldest.
     pub(super) fn put_back(&mut self, letters: Vec<DeadLetter>) {
         for letter in letters.into_iter().rev() {
             self.bytes += letter.event.size();
-            self.kept.push_front(letter);
+            let number = self.books.as_mut().map_or(0, |books| books.note(&letter));
+            self.kept.push_front((number, letter));
         }
         self.trim();
     }
 
     /// The ones that are kept, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &DeadLetter> + ExactSizeIterator {
-        self.kept.iter()
+        self.kept.iter().map(|(_, letter)| letter)
     }
 
     /// How many there were for this reason since the start, by priority, lowest first.
@@ -145,7 +236,7 @@ mod tests {
     }
 
     fn letter(event: Arc<Event>, reason: Reason) -> DeadLetter {
-        DeadLetter { event, reason, at: 7, subscription: None }
+        DeadLetter { event, reason, at: 7, subscription: None, attempts: Vec::new() }
     }
 
     fn ids(dead: &DeadLetters) -> Vec<&str> {

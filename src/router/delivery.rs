@@ -7,10 +7,12 @@ use slab::Slab;
 use uuid::Uuid;
 
 use super::client::{Client, Notice, Rest};
+use super::lane::{put_back_assigned, take_assigned};
 use super::latency::Stamp;
 use super::outbox::Waiting;
+use super::replay::{conclude, put_back_replayed, take_replayed};
 use super::subscription::{Subscription, SubscriptionKey};
-use super::{ClientKey, Close, DeadLetter, DeadLetters, Millis, Moment, Reason, Router};
+use super::{Attempt, ClientKey, Close, DeadLetter, DeadLetters, Millis, Moment, Reason, Router};
 use crate::protocol::Event;
 
 /// How much a connection takes in one turn.
@@ -45,9 +47,50 @@ pub struct Delivery {
     pub(super) key: SubscriptionKey,
     pub(super) accepted: Stamp,
     pub(super) deadline: Millis,
+    /// What few deliveries have besides.
+    pub beside: Option<Box<Beside>>,
+}
+
+/// What a delivery has that is to be acknowledged, or whose subscriber counts what is stored.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Beside {
+    /// It is to be acknowledged.
+    pub assignment: Option<Assignment>,
+    /// Its number in the store, where its subscriber counts them; else 0.
+    pub sequence: u64,
+    /// It was read from the store for a replay.
+    pub(super) replayed: bool,
+}
+
+/// What a delivery that is to be acknowledged has besides.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Assignment {
+    /// Its number in its consumer's ledger.
+    pub(super) task: u64,
+    /// What the client calls it when it acknowledges.
+    pub name: Box<str>,
+    /// Which attempt it is, from 1 on.
+    pub number: u32,
+    /// Why the one before failed.
+    pub error: Option<Box<str>>,
 }
 
 impl Delivery {
+    /// What it has besides, if it is to be acknowledged.
+    pub fn assignment(&self) -> Option<&Assignment> {
+        self.beside.as_ref()?.assignment.as_ref()
+    }
+
+    /// Its number in the store, where its subscriber counts them; else 0.
+    pub fn sequence(&self) -> u64 {
+        self.beside.as_ref().map_or(0, |beside| beside.sequence)
+    }
+
+    /// It was read from the store for a replay.
+    pub(super) fn is_replayed(&self) -> bool {
+        self.beside.as_ref().is_some_and(|beside| beside.replayed)
+    }
+
     /// What it was in the outbox.
     pub(super) fn into_waiting(self) -> Waiting {
         let Self { event, key, accepted, deadline, .. } = self;
@@ -62,6 +105,8 @@ pub struct Turn {
     pub notices: Vec<Notice>,
     /// Highest priority first.
     pub deliveries: Vec<Delivery>,
+    /// Some of them are to be acknowledged.
+    pub has_assignments: bool,
     /// Those of the last turn, to be dropped outside of any lock.
     pub written: Vec<Delivery>,
     /// The connection is to be closed after this turn.
@@ -75,6 +120,7 @@ pub(super) fn lose(
     client: &mut Client,
     waiting: Waiting,
     reason: Reason,
+    attempts: Vec<Attempt>,
     now: Millis,
 ) {
     client.shed += u64::from(matches!(reason, Reason::Evicted | Reason::SlowConsumer));
@@ -90,7 +136,7 @@ pub(super) fn lose(
         let counts = if reason == Reason::Expired { &mut gap.expired } else { &mut gap.evicted };
         counts[waiting.event.priority().index()] += 1;
     }
-    dead.push(DeadLetter { event: waiting.event, reason, at: now, subscription: id });
+    dead.push(DeadLetter { event: waiting.event, reason, at: now.cast_signed(), subscription: id, attempts });
 }
 
 impl Router {
@@ -112,25 +158,33 @@ impl Router {
             turn.close = Some(Close::GoingAway);
             return;
         }
-        let Self { clients, subscriptions, dead, stats, delivered_lately, .. } = self;
+        self.settle(key, now);
+        let Self { clients, subscriptions, consumers, dead, new_deadline, errands, .. } = self;
         let client = &mut clients[key.index as usize];
-        let written = client.outbox.settle() as u64;
-        if written > 0 {
-            stats.delivered += written;
-            client.delivered += written;
-            client.delivered_lately.add(written, now);
-            delivered_lately.add(written, now);
-        }
         let mut bytes = 0;
-        while turn.deliveries.len() < budget.events && bytes < budget.bytes {
+        turn.has_assignments = false;
+        let is_closing = client.replays.is_some() && conclude(client, subscriptions);
+        while !is_closing && turn.deliveries.len() < budget.events && bytes < budget.bytes {
+            if client.lane.is_some()
+                && let Some(delivery) = take_assigned(client, subscriptions, consumers, (dead, errands), now)
+            {
+                bytes += delivery.event.size() + budget.overhead;
+                turn.deliveries.push(delivery);
+                turn.has_assignments = true;
+                // Its time runs.
+                *new_deadline = true;
+                continue;
+            }
             let Some(waiting) = client.outbox.take() else { break };
             if waiting.deadline <= now {
                 client.outbox.untake(&waiting);
-                lose(subscriptions, dead, client, waiting, Reason::Expired, now);
+                lose(subscriptions, dead, client, waiting, Reason::Expired, Vec::new(), now);
                 continue;
             }
             let Some(subscription) = subscriptions.get(waiting.subscription.0 as usize) else { continue };
             bytes += waiting.event.size() + budget.overhead;
+            let counted = subscription.lasting.as_ref().map(|_| waiting.event.sequence());
+            let counted = counted.map(|sequence| Box::new(Beside { sequence, ..Beside::default() }));
             turn.deliveries.push(Delivery {
                 event: waiting.event,
                 subscription: subscription.id,
@@ -138,7 +192,11 @@ impl Router {
                 key: waiting.subscription,
                 accepted: waiting.accepted,
                 deadline: waiting.deadline,
+                beside: counted,
             });
+        }
+        if client.replays.is_some() {
+            errands.extend(take_replayed(client, subscriptions, (budget, &mut bytes), turn, now));
         }
         for place in client.gaps.drain(..) {
             if let Some(subscription) = subscriptions.get_mut(place.0 as usize)
@@ -150,7 +208,7 @@ impl Router {
         turn.notices.extend(client.notices.drain(..));
         turn.close = client.close;
         client.held = budget.held;
-        client.rest = if client.outbox.waiting() == 0 {
+        client.rest = if !client.has_waiting() {
             Rest::Idle
         } else if budget.events == 0 || budget.bytes == 0 {
             Rest::Starved
@@ -159,6 +217,23 @@ impl Router {
         };
         if !client.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             client.waker = Some(waker.clone());
+        }
+    }
+
+    /// What was taken and not put back is written.
+    fn settle(&mut self, key: ClientKey, now: Millis) {
+        let Self { clients, stats, delivered_lately, .. } = self;
+        let Some(client) = clients.get_mut(key.index as usize) else { return };
+        let replayed = client.replays.as_mut().map_or(0, |lane| lane.settle()) as u64;
+        let assigned = client.lane.as_mut().map_or(0, |lane| lane.settle());
+        let written = (client.outbox.settle() + assigned) as u64 + replayed;
+        // What is read from the store matches as it is delivered.
+        stats.matched += replayed;
+        if written > 0 {
+            stats.delivered += written;
+            client.delivered += written;
+            client.delivered_lately.add(written, now);
+            delivered_lately.add(written, now);
         }
     }
 
@@ -189,7 +264,7 @@ impl Router {
     /// newest go.
     pub fn put_back(&mut self, key: ClientKey, turn: &mut Turn, from: usize, now: impl Into<Moment>) {
         let now = now.into();
-        let Self { clients, subscriptions, dead, settings, new_deadline, .. } = self;
+        let Self { clients, subscriptions, consumers, dead, settings, new_deadline, .. } = self;
         let client = clients.get_mut(key.index as usize).filter(|client| client.generation == key.generation);
         let Some(client) = client else {
             turn.deliveries.truncate(from);
@@ -198,6 +273,14 @@ impl Router {
         // Its socket is full, and wakes it when there is room.
         client.rest = Rest::Busy;
         for delivery in turn.deliveries.drain(from..).rev() {
+            if let Some(task) = delivery.assignment().map(|assignment| assignment.task) {
+                put_back_assigned(client, subscriptions, consumers, &delivery, task);
+                continue;
+            }
+            if delivery.is_replayed() {
+                put_back_replayed(client, subscriptions, delivery);
+                continue;
+            }
             let subscription = delivery.subscription;
             let waiting = delivery.into_waiting();
             let known = subscriptions.get(waiting.subscription.0 as usize);
@@ -212,13 +295,19 @@ impl Router {
                 let expelled = client.close == Some(Close::SlowConsumer);
                 let reason = if expelled { Reason::SlowConsumer } else { Reason::Unsubscribed };
                 let event = waiting.event;
-                dead.push(DeadLetter { event, reason, at: now.millis, subscription: Some(subscription) });
+                dead.push(DeadLetter {
+                    event,
+                    reason,
+                    at: now.millis.cast_signed(),
+                    subscription: Some(subscription),
+                    attempts: Vec::new(),
+                });
             }
         }
         let mut gone = Vec::new();
         client.outbox.shrink(settings, |waiting| gone.push(waiting));
         for waiting in gone {
-            lose(subscriptions, dead, client, waiting, Reason::Evicted, now.millis);
+            lose(subscriptions, dead, client, waiting, Reason::Evicted, Vec::new(), now.millis);
         }
         self.count_written(turn, now);
     }

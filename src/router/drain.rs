@@ -52,6 +52,11 @@ impl Router {
 
     /// Everything accepted has been delivered or ended in the dead letters.
     pub fn is_drained(&self) -> bool {
-        self.ingress.is_empty() && self.clients.iter().all(|(_, client)| client.outbox.len() == 0)
+        self.ingress.is_empty()
+            && self
+                .clients
+                .iter()
+                .all(|(_, it)| it.outbox.len() == 0 && it.lane.as_ref().is_none_or(|lane| lane.has_ended()))
+            && self.consumers_are_done()
     }
 }

@@ -179,7 +179,7 @@ impl Router {
     pub fn locate(&self, id: &str, from: Place) -> (Vec<Located>, Option<Place>) {
         let (mut found, mut looked_at) = (Vec::new(), 0);
         let (mut part, mut skipped) = from;
-        while part < 2 + self.clients.capacity() {
+        while part < 2 + self.clients.capacity() + self.consumers.capacity() {
             for (event, deadline, spot) in self.part(part).skip(skipped) {
                 if looked_at == LOOKED_AT || found.len() == ROWS {
                     return (found, Some((part, skipped)));
@@ -209,7 +209,14 @@ impl Router {
             let subscription = self.subscriptions.get(waiting.subscription.0 as usize)?;
             Some((&waiting.event, waiting.deadline, Spot::Outbox(subscription.id)))
         });
-        queue.chain(held).chain(waiting)
+        let consumer =
+            part.checked_sub(2 + self.clients.capacity()).and_then(|place| self.consumers.get(place));
+        let tasks = consumer.into_iter().flat_map(|consumer| {
+            let first = consumer.members.first().and_then(|place| self.subscriptions.get(place.0 as usize));
+            consumer.ledger.iter().zip(std::iter::repeat(first))
+        });
+        let tasks = tasks.filter_map(|(task, of)| Some((&task.event, task.deadline, Spot::Outbox(of?.id))));
+        queue.chain(held).chain(waiting).chain(tasks)
     }
 
     fn subscriptions_of(&self, key: ClientKey) -> &[SubscriptionKey] {

@@ -140,6 +140,14 @@ impl Router {
         let subscription = self.subscriptions.get(member.0 as usize)?;
         let client = self.clients.get(subscription.client.index as usize)?;
         let ahead = ahead(subscription.client)?;
+        if let Some(consumer) = subscription.consumer {
+            let (room, load) = self.prospect_of(consumer, bytes, priority)?;
+            return Some(Fitness {
+                room: room.ok(),
+                load: Reverse(load),
+                chosen: Reverse(subscription.chosen),
+            });
+        }
         Some(Fitness {
             room: client.outbox.prospect(ahead, bytes, priority, &self.settings).ok(),
             load: Reverse(client.outbox.len_after(ahead) + client.held),

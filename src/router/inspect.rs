@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::client::{Client, Rest};
-use super::{ClientKey, ClientName, DeadLetter, Millis, Moment, Published, Router};
+use super::{ClientKey, ClientName, DeadLetter, Errand, LetterNumber, Millis, Moment, Published, Router};
 use crate::protocol::{Event, Pattern, Priority, Subscription as Wanted};
 
 /// Places that are looked at for one page, also when they are free.
@@ -91,6 +91,8 @@ pub struct SubscriptionRow {
     pub wanted: Wanted,
     /// Events that were for it.
     pub matched: u64,
+    /// If it acknowledges: deliveries that wait for it and those that share its work, and that they have.
+    pub tasks: Option<(usize, usize)>,
 }
 
 /// What became of dead letters that were to be routed once more.
@@ -221,7 +223,10 @@ impl Router {
             let wanted = subscription.wanted(group);
             names += wanted.topics.len() + wanted.sources.len() + wanted.targets.as_ref().map_or(0, Vec::len);
             let client = self.client_name(subscription.client).map(|name| name.id);
-            rows.push(SubscriptionRow { id: subscription.id, client, wanted, matched: subscription.matched });
+            let consumer = subscription.consumer.and_then(|key| self.consumers.get(key.0 as usize));
+            let tasks = consumer.map(|it| (it.ledger.len() - it.ledger.flying(), it.ledger.flying()));
+            let (id, matched) = (subscription.id, subscription.matched);
+            rows.push(SubscriptionRow { id, client, wanted, matched, tasks });
         }
         Page { rows, next: (end < self.subscriptions.capacity()).then_some(end) }
     }
@@ -257,26 +262,25 @@ impl Router {
         self.dead.iter().filter(|letter| letter.event.id() == id).take(ROWS).cloned().collect()
     }
 
-    /// Forgets the dead letters of one event, or all. They stay counted. To be dropped by the caller, which may take a
-    /// while.
-    pub fn purge(&mut self, id: Option<&str>) -> Vec<DeadLetter> {
-        self.dead.take(id)
+    /// Forgets dead letters. They stay counted. To be dropped by the caller, which may take a while.
+    pub fn purge(&mut self, wanted: impl Fn(&DeadLetter) -> bool) -> Vec<DeadLetter> {
+        self.dead.take(wanted)
     }
 
-    /// Has the dead letters of one event, or all, routed once more, each event once and as if it were published now.
-    pub fn requeue(&mut self, id: Option<&str>, now: Millis) -> Requeued {
+    /// Has dead letters routed once more, each event once and as if it were published now.
+    pub fn requeue(&mut self, wanted: impl Fn(&DeadLetter) -> bool, now: Millis) -> Requeued {
         let mut done = Requeued::default();
         let mut refused = Vec::new();
         let mut last: Option<(Arc<Event>, bool)> = None;
-        for letter in self.dead.take(id) {
+        for letter in self.dead.take(wanted) {
             // Letters of one event mostly come together: it could not be delivered to several.
             let again = last.as_ref().filter(|(event, _)| Arc::ptr_eq(event, &letter.event));
             let accepted = match again {
                 Some((_, accepted)) => *accepted,
                 None => {
-                    let published = self.publish(Arc::clone(&letter.event), None, None, now);
-                    done.events += u64::from(published == Published::Queued);
-                    published == Published::Queued
+                    let accepted = self.route_again(&letter, now);
+                    done.events += u64::from(accepted);
+                    accepted
                 }
             };
             last = Some((Arc::clone(&letter.event), accepted));
@@ -289,6 +293,25 @@ impl Router {
         done.refused = refused.len() as u64;
         self.dead.put_back(refused);
         done
+    }
+
+    /// One that was stored is stored again, under a number of its own: those who did not get it are past the old one.
+    fn route_again(&mut self, letter: &DeadLetter, now: Millis) -> bool {
+        if letter.event.sequence() == 0 || self.is_draining() {
+            return self.publish(Arc::clone(&letter.event), None, None, now) == Published::Queued;
+        }
+        self.send(Errand::StoreAgain(DeadLetter { event: letter.event.copied(), ..letter.clone() }));
+        true
+    }
+
+    /// A dead letter could not be stored again: it is one as before.
+    pub fn not_stored_again(&mut self, letter: DeadLetter) {
+        self.dead.put_back(vec![letter]);
+    }
+
+    /// There is a store that keeps dead letters, and these are from earlier runs, oldest first, with their numbers there.
+    pub fn recall(&mut self, letters: Vec<(LetterNumber, DeadLetter)>) {
+        self.dead.recall(letters);
     }
 
     /// The clients whose id begins so, or that come from this address. Nobody needs more than two: then it is not clear

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::delivery::lose;
 use super::ingress::{Offered, Queued};
 use super::latency::Stamp;
+use super::ledger::Task;
 use super::outbox::{Ahead, Waiting};
 use super::subscription::SubscriptionKey;
 use super::{ClientKey, DeadLetter, Delivery, Millis, Moment, Reason, Receipt, Refusals, Router};
@@ -112,6 +113,10 @@ impl Router {
         for key in self.client_keys() {
             self.keep_left(key, &mut left);
         }
+        for (wanted, tasks) in self.take_tasks() {
+            let deliveries = tasks.into_iter().map(|task| Leftover::new(task.event, task.deadline)).collect();
+            left.owed.push(Owed { wanted, deliveries, of: None });
+        }
         left
     }
 
@@ -141,13 +146,19 @@ impl Router {
             let Some((client, subscription)) = known else {
                 let subscription = of.map(|(_, id)| id);
                 for Leftover { event, .. } in deliveries {
-                    dead.push(DeadLetter { event, reason: Reason::Drain, at: now, subscription });
+                    dead.push(DeadLetter {
+                        event,
+                        reason: Reason::Drain,
+                        at: now.cast_signed(),
+                        subscription,
+                        attempts: Vec::new(),
+                    });
                 }
                 continue;
             };
             for Leftover { event, deadline, .. } in deliveries {
                 let waiting = Waiting { event, subscription, accepted: Stamp::default(), deadline };
-                lose(subscriptions, dead, client, waiting, Reason::Drain, now);
+                lose(subscriptions, dead, client, waiting, Reason::Drain, Vec::new(), now);
             }
         }
     }
@@ -195,7 +206,13 @@ impl Router {
                 Some(place) => self.hand_over(place, leftover, now),
                 None => {
                     let event = leftover.event;
-                    self.dead.push(DeadLetter { event, reason: Reason::Drain, at: now, subscription: None });
+                    self.dead.push(DeadLetter {
+                        event,
+                        reason: Reason::Drain,
+                        at: now.cast_signed(),
+                        subscription: None,
+                        attempts: Vec::new(),
+                    });
                 }
             }
         }
@@ -205,6 +222,10 @@ impl Router {
     /// [`Router::end_begun`] says so. Otherwise as [`Router::disconnect`].
     pub fn disconnect_amid(&mut self, key: ClientKey, begun: &Delivery, now: Millis) {
         let Some(client) = self.client(key) else { return };
+        if begun.assignment().is_some() {
+            // It is given back as all that is not acknowledged.
+            return self.disconnect(key, now);
+        }
         let leftover = Leftover::new(Arc::clone(&begun.event), begun.deadline);
         client.outbox.untake(&begun.clone().into_waiting());
         let wanted = self.wanted(begun.key).unwrap_or_default();
@@ -224,7 +245,13 @@ impl Router {
         } else {
             let subscription = owed.of.map(|(_, id)| id);
             for Leftover { event, .. } in owed.deliveries {
-                self.dead.push(DeadLetter { event, reason: Reason::Disconnected, at: now, subscription });
+                self.dead.push(DeadLetter {
+                    event,
+                    reason: Reason::Disconnected,
+                    at: now.cast_signed(),
+                    subscription,
+                    attempts: Vec::new(),
+                });
             }
         }
     }
@@ -234,6 +261,17 @@ impl Router {
         let mut late = std::mem::take(&mut self.held);
         self.keep_left(key, &mut late);
         self.held = late;
+    }
+
+    /// A task that nobody is left for, while the router ends.
+    pub(super) fn keep_task(&mut self, wanted: &Wanted, task: Task) {
+        let leftover = Leftover::new(task.event, task.deadline);
+        match self.held.owed.iter_mut().find(|owed| owed.of.is_none() && owed.wanted == *wanted) {
+            Some(owed) => owed.deliveries.push(leftover),
+            None => {
+                self.held.owed.push(Owed { wanted: wanted.clone(), deliveries: vec![leftover], of: None })
+            }
+        }
     }
 
     fn keep_left(&mut self, key: ClientKey, left: &mut Left) {
@@ -275,7 +313,7 @@ impl Router {
     }
 
     /// What a subscription asked for, lists in order.
-    fn wanted(&self, place: SubscriptionKey) -> Option<Wanted> {
+    pub(super) fn wanted(&self, place: SubscriptionKey) -> Option<Wanted> {
         let subscription = self.subscriptions.get(place.0 as usize)?;
         let group = subscription.group.and_then(|group| self.groups.name(group));
         Some(ordered(subscription.wanted(group)))
@@ -283,7 +321,7 @@ impl Router {
 }
 
 /// The same wish always in the same words.
-fn ordered(mut wanted: Wanted) -> Wanted {
+pub(super) fn ordered(mut wanted: Wanted) -> Wanted {
     if wanted.topics.is_empty() {
         wanted.topics = Wanted::default().topics;
     }

@@ -112,6 +112,12 @@ impl<T: Waits> Levels<T> {
         Some(item)
     }
 
+    /// The highest level that is not empty.
+    #[inline]
+    pub fn highest(&self) -> Option<Priority> {
+        Priority::new(highest(self.present)? as u64 + 1)
+    }
+
     /// The lowest level at or above `from` that is not empty.
     pub fn lowest(&self, from: Priority) -> Option<Priority> {
         Priority::new(lowest(self.present & (!0 << from.index()))? as u64 + 1)

@@ -14,6 +14,8 @@ impl Router {
     /// Whether something that may expire waits somewhere.
     pub fn has_deadlines(&self) -> bool {
         self.ingress.soonest() < Millis::MAX
+            || self.consumers_due() < Millis::MAX
+            || !self.retries.is_empty()
             || self.clients.iter().any(|(_, client)| client.outbox.soonest() < Millis::MAX)
     }
 
@@ -27,12 +29,14 @@ impl Router {
                 self.lose_queued(queued, Reason::Expired, now);
             }
         }
+        self.tick_consumers(now);
+        self.retry_replays(now);
         let Self { clients, subscriptions, dead, wakers, .. } = self;
         for (_, client) in clients.iter_mut().filter(|(_, client)| client.outbox.soonest() <= now) {
             let mut gone = Vec::new();
             client.outbox.expire(now, |waiting| gone.push(waiting));
             for waiting in gone {
-                lose(subscriptions, dead, client, waiting, Reason::Expired, now);
+                lose(subscriptions, dead, client, waiting, Reason::Expired, Vec::new(), now);
             }
             // Whoever is told of gaps shall hear of this one even if nothing else comes.
             if !client.gaps.is_empty() {
@@ -58,10 +62,11 @@ impl Router {
             let mut gone = Vec::new();
             client.outbox.shrink(&settings, |waiting| gone.push(waiting));
             for waiting in gone {
-                lose(subscriptions, dead, client, waiting, Reason::Evicted, now);
+                lose(subscriptions, dead, client, waiting, Reason::Evicted, Vec::new(), now);
             }
         }
         self.settings = settings;
+        self.shrink_consumers(now);
     }
 
     /// Every connection is to look around: something that it has not read from the engine has changed.

@@ -4,26 +4,37 @@
 //! and a connection is a [`std::task::Waker`]. So it is tested whole, in memory, with a time of its own.
 //! What does not belong here: anything about frames, JSON or settings files.
 
+mod attempt;
+mod backlog;
 mod client;
 mod clients;
+mod consumers;
 mod dead_letters;
 mod delivery;
 mod drain;
+mod durable;
+mod durables;
+mod errand;
 mod explain;
 mod groups;
 mod health;
 mod index;
 mod ingress;
 mod inspect;
+mod lane;
 mod latency;
+mod ledger;
 mod leftovers;
 mod levels;
 mod lifecycle;
 mod outbox;
+mod outcomes;
 mod publish;
 mod recent;
 mod rehearsal;
+mod replay;
 mod settings;
+mod stored;
 mod subscription;
 mod topics;
 
@@ -34,10 +45,15 @@ use foldhash::fast::RandomState;
 use slab::Slab;
 use uuid::Uuid;
 
-pub use client::{ClientKey, ClientName, Close, Notice};
+pub use attempt::{Attempt, Failure};
+pub use client::{Backlog, ClientKey, ClientName, Close, Notice};
 pub use clients::{Refusal, Subscribed};
-pub use dead_letters::{DeadLetter, DeadLetters, Reason};
-pub use delivery::{Budget, Delivery, Turn};
+pub use dead_letters::{
+    DEAD_TOPICS, DeadLetter, DeadLetters, KEPT_BYTES, LetterNumber, Reason, is_of_dead_letters,
+};
+pub use delivery::{Assignment, Beside, Budget, Delivery, Turn};
+pub use durable::Standing;
+pub use errand::{Errand, Fed};
 pub use explain::{Admission, Explained, Located, Obstacle, Place, Spot, Whom};
 pub use groups::Advantage;
 pub use health::{ClientView, Rates, Slow, Stats};
@@ -45,13 +61,17 @@ pub use index::Index;
 pub use inspect::{Behind, ClientRow, Meant, Page, Requeued, SubscriptionRow};
 pub use latency::{Histogram, Latency, Moment};
 pub use leftovers::{Left, Leftover, Owed};
+pub use outcomes::{Acknowledged, Outcomes};
 pub use publish::{Published, Receipt, Refusals};
 pub use settings::{Settings, SlowConsumer};
+pub use stored::Entry;
 pub use subscription::Gap;
 pub use topics::Busiest;
 
 use client::Client;
+use consumers::Consumer;
 use drain::Goodbye;
+use durables::Absent;
 use groups::Groups;
 use ingress::Ingress;
 use recent::Recent;
@@ -61,6 +81,9 @@ use topics::TopicWatch;
 /// Milliseconds since the engine's start.
 pub type Millis = u64;
 
+/// The same for what may have been before it, when it is below zero: in an earlier run of the router.
+pub type Then = i64;
+
 /// The engine. One owner; every call returns at once.
 pub struct Router {
     settings: Settings,
@@ -68,6 +91,9 @@ pub struct Router {
     index: Index<SubscriptionKey>,
     clients: Slab<Client>,
     subscriptions: Slab<Subscription>,
+    consumers: Slab<Consumer>,
+    /// Of consumers that are no more.
+    outcomes: Outcomes,
     by_id: HashMap<Uuid, SubscriptionKey, RandomState>,
     groups: Groups,
     dead: DeadLetters,
@@ -94,6 +120,14 @@ pub struct Router {
     /// Numbers the events as they are matched.
     sequence: u64,
     next_generation: u32,
+    /// Subscriptions that want to hear of dead letters.
+    mourners: usize,
+    /// What is to be done with the store.
+    errands: Vec<Errand>,
+    /// What was tried in vain of durable subscriptions of which nobody is there.
+    absent: Absent,
+    /// Replays whose store could not be read, and when they try again.
+    retries: Vec<(Millis, Uuid)>,
     /// Connections that have something to do, to be woken by whoever called.
     wakers: Vec<Waker>,
     /// The candidates for the event that is being matched; kept for its memory.
@@ -112,6 +146,8 @@ impl Router {
             index: Index::new(),
             clients: Slab::new(),
             subscriptions: Slab::new(),
+            consumers: Slab::new(),
+            outcomes: Outcomes::default(),
             by_id: HashMap::default(),
             groups: Groups::default(),
             stats: Stats::default(),
@@ -129,6 +165,10 @@ impl Router {
             new_deadline: false,
             sequence: 0,
             next_generation: 0,
+            mourners: 0,
+            errands: Vec::new(),
+            absent: Absent::default(),
+            retries: Vec::new(),
             wakers: Vec::new(),
             found: Vec::new(),
             contenders: Vec::new(),

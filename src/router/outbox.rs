@@ -189,6 +189,12 @@ impl Outbox {
         }
     }
 
+    /// The level of what would be taken next.
+    #[inline]
+    pub fn next_priority(&self) -> Option<Priority> {
+        self.levels.highest()
+    }
+
     /// Takes the oldest of the highest level; it counts until [`Outbox::settle`].
     pub fn take(&mut self) -> Option<Waiting> {
         let waiting = self.levels.pop_highest()?;

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::client::{Notice, Rest};
+use super::dead_letters::is_of_dead_letters;
 use super::delivery::lose;
 use super::ingress::{Offered, Queued};
 use super::latency::Stamp;
+use super::ledger::Task;
 use super::outbox::Waiting;
+use super::replay::Live;
 use super::subscription::{GroupKey, SubscriptionKey};
 use super::{ClientKey, DeadLetter, Millis, Moment, Reason, Router};
 use crate::protocol::Event;
@@ -47,6 +50,8 @@ pub struct Refusals {
 impl Receipt {
     /// Belongs to no client, and marks what only shows that the dispatcher works.
     const PROBE: Self = Self { client: ClientKey { index: u32::MAX, generation: u32::MAX }, token: 0 };
+    /// Belongs to no client.
+    pub const NOBODY: Self = Self { client: ClientKey { index: u32::MAX, generation: 0 }, token: 0 };
 
     pub(super) fn is_probe(self) -> bool {
         self == Self::PROBE
@@ -131,11 +136,19 @@ impl Router {
         if reason == Reason::Evicted {
             self.stats.failed += 1;
         }
+        let sequence = queued.event.sequence();
+        self.leave_stored(queued.event.priority(), sequence);
         if let Some(receipt) = queued.receipt {
-            self.notify(receipt.client, Notice::Lost { token: receipt.token, reason });
+            self.notify(receipt.client, Notice::Lost { token: receipt.token, reason, sequence });
         }
         self.stats.lost_queued += 1;
-        self.dead.push(DeadLetter { event: queued.event, reason, at: now, subscription: None });
+        self.dead.push(DeadLetter {
+            event: queued.event,
+            reason,
+            at: now.cast_signed(),
+            subscription: None,
+            attempts: Vec::new(),
+        });
     }
 
     /// Returns how many subscriptions were looked at.
@@ -149,6 +162,12 @@ impl Router {
         self.index.matches(queued.event.topic(), &mut found);
         let looked_at = found.len();
         let (mut matched, mut refused) = (0, Refusals::default());
+        if is_of_dead_letters(queued.event.topic()) {
+            found.retain(|key| {
+                let subscription = self.subscriptions.get(key.0 as usize);
+                subscription.is_some_and(|it| it.asks_for(queued.event.topic()))
+            });
+        }
         for key in found.drain(..) {
             match self.admit(key, &queued.event) {
                 Some(None) => self.deliver(key, &queued, now, &mut matched, &mut refused),
@@ -159,7 +178,8 @@ impl Router {
         self.share(&queued, now, &mut matched, &mut refused);
         self.found = found;
         if let Some(receipt) = queued.receipt {
-            self.notify(receipt.client, Notice::Dispatched { token: receipt.token, matched, refused });
+            let (token, sequence) = (receipt.token, queued.event.sequence());
+            self.notify(receipt.client, Notice::Dispatched { token, matched, refused, sequence });
         }
         looked_at
     }
@@ -183,19 +203,32 @@ impl Router {
         matched: &mut u32,
         refused: &mut Refusals,
     ) {
-        let Self { clients, subscriptions, dead, settings, wakers, stats, .. } = self;
+        let Self { clients, subscriptions, consumers, dead, settings, wakers, stats, .. } = self;
         let Some(subscription) = subscriptions.get_mut(key.0 as usize) else { return };
+        match subscription.lasting.as_mut().map_or(Live::Yes, |it| it.live(queued.event.sequence())) {
+            Live::Yes => {}
+            Live::Later => return *matched += 1,
+            Live::Known => return,
+        }
         subscription.matched += 1;
         let owner = subscription.client;
         let Some(client) = clients.get_mut(owner.index as usize) else { return };
         let &Queued { deadline, accepted, .. } = queued;
+        if let Some(consumer) = subscription.consumer {
+            // Of what is stored, what a durable subscription takes in counts.
+            let stays = queued.event.sequence() > 0
+                && consumers.get(consumer.0 as usize).is_some_and(|it| it.durable.is_some());
+            stats.matched += u64::from(!stays);
+            let task = Task { event: Arc::clone(&queued.event), accepted, deadline, failed: Vec::new() };
+            return self.entrust(consumer, key, task, now, matched, refused);
+        }
         let waiting = Waiting { event: Arc::clone(&queued.event), subscription: key, accepted, deadline };
         stats.matched += 1;
         let mut victims = Vec::new();
         match client.outbox.offer(waiting, settings, |victim| victims.push(victim)) {
             Ok(()) => *matched += 1,
             Err((waiting, Reason::SlowConsumer)) => {
-                lose(subscriptions, dead, client, waiting, Reason::SlowConsumer, now);
+                lose(subscriptions, dead, client, waiting, Reason::SlowConsumer, Vec::new(), now);
                 refused.slow_consumer += 1;
                 return self.expel(owner, now);
             }
@@ -204,11 +237,11 @@ impl Router {
                     Reason::Oversized => refused.oversized += 1,
                     _ => refused.outbox_full += 1,
                 }
-                lose(subscriptions, dead, client, waiting, reason, now);
+                lose(subscriptions, dead, client, waiting, reason, Vec::new(), now);
             }
         }
         for victim in victims {
-            lose(subscriptions, dead, client, victim, Reason::Evicted, now);
+            lose(subscriptions, dead, client, victim, Reason::Evicted, Vec::new(), now);
         }
         if client.rest == Rest::Idle {
             client.rest = Rest::Busy;

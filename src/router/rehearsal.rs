@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::groups::Fitness;
 use super::outbox::{Ahead, Room};
-use super::subscription::{GroupKey, SubscriptionKey};
+use super::subscription::{GroupKey, Subscription, SubscriptionKey};
 use super::{ClientKey, Reason, Router};
 use crate::protocol::{Event, Priority};
 
@@ -57,7 +57,7 @@ impl<'a> Rehearsal<'a> {
             }
             match subscription.group {
                 Some(group) => contenders.push((group, key)),
-                None => rehearsal.deliver(key, subscription.client),
+                None => rehearsal.deliver(key, subscription),
             }
         }
         rehearsal.share(contenders);
@@ -89,12 +89,23 @@ impl<'a> Rehearsal<'a> {
             let chosen =
                 fittest.and_then(|(_, key)| self.router.subscriptions.get(key.0 as usize).zip(Some(key)));
             if let Some((subscription, key)) = chosen {
-                self.deliver(key, subscription.client);
+                self.deliver(key, subscription);
             }
         }
     }
 
-    fn deliver(&mut self, key: SubscriptionKey, owner: ClientKey) {
+    fn deliver(&mut self, key: SubscriptionKey, subscription: &Subscription) {
+        let owner = subscription.client;
+        if let Some(consumer) = subscription.consumer {
+            let (bytes, priority) = self.measure;
+            let outcome = match self.router.prospect_of(consumer, bytes, priority) {
+                Some((Ok(room), _)) => Outcome::Taken(room),
+                Some((Err(reason), _)) => Outcome::Lost(reason),
+                None => Outcome::Expelled,
+            };
+            self.outcomes.insert(key, outcome);
+            return;
+        }
         let Some(client) = self.router.clients.get(owner.index as usize) else { return };
         let settings = &self.router.settings;
         let before = self.ahead.entry(owner.index).or_insert(Some(Ahead::default()));

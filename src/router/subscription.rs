@@ -6,7 +6,10 @@ use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use super::client::ClientKey;
-use crate::protocol::{Event, EventTypes, Pattern, Priority, Subscription as Wanted};
+use super::consumers::ConsumerKey;
+use super::dead_letters::is_of_dead_letters;
+use super::replay::Lasting;
+use crate::protocol::{Acks, Event, EventTypes, Pattern, Priority, Subscription as Wanted};
 
 /// A place in the engine's table of subscriptions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -71,6 +74,8 @@ pub struct Gap {
     pub evicted: [u64; Priority::LEVELS],
     /// Expired before they could be delivered.
     pub expired: [u64; Priority::LEVELS],
+    /// Of a durable subscription: deleted from the store before they could be delivered.
+    pub lost: [u64; Priority::LEVELS],
 }
 
 pub(super) struct Subscription {
@@ -81,6 +86,11 @@ pub(super) struct Subscription {
     pub patterns: Box<[Pattern]>,
     filter: Filter,
     pub group: Option<GroupKey>,
+    /// How its deliveries are acknowledged, and by whom they are done.
+    pub acks: Option<Acks>,
+    pub consumer: Option<ConsumerKey>,
+    /// What of it reaches beyond its connection.
+    pub lasting: Option<Box<Lasting>>,
     /// The last event that was looked at for it: two patterns of one subscription may match the same event.
     pub seen: u64,
     /// The last event that its group gave it.
@@ -92,6 +102,7 @@ pub(super) struct Subscription {
 
 impl Subscription {
     pub fn new(id: Uuid, number: u32, client: ClientKey, wanted: Wanted, group: Option<GroupKey>) -> Self {
+        let lasting = Lasting::new(&wanted);
         let names = |list: Vec<Box<str>>| list.into_iter().collect::<Names>();
         let filter = Filter {
             types: wanted.types,
@@ -99,8 +110,22 @@ impl Subscription {
             sources: (!wanted.sources.is_empty()).then(|| names(wanted.sources)),
             targets: wanted.targets.map(names),
         };
-        let patterns = wanted.topics.into();
-        Self { id, number, client, patterns, filter, group, seen: 0, chosen: 0, gap: None, matched: 0 }
+        let (acks, patterns) = (wanted.ack, wanted.topics.into());
+        Self {
+            id,
+            number,
+            client,
+            patterns,
+            filter,
+            group,
+            acks,
+            consumer: None,
+            lasting,
+            seen: 0,
+            chosen: 0,
+            gap: None,
+            matched: 0,
+        }
     }
 
     /// What it asks for, as a client would write it; lists in no order.
@@ -114,7 +139,20 @@ impl Subscription {
             sources: sources.as_ref().map(list).unwrap_or_default(),
             targets: targets.as_ref().map(list),
             group: group.map(Into::into),
+            ack: self.acks,
+            durable: self.lasting.as_ref().and_then(|lasting| lasting.durable.clone()),
+            from: self.lasting.as_ref().and_then(|lasting| lasting.from),
         }
+    }
+
+    /// Whether it wants to hear of dead letters: only who asks for them by name does, not who asks for everything.
+    pub fn mourns(&self) -> bool {
+        self.patterns.iter().any(|pattern| is_of_dead_letters(pattern.as_str()))
+    }
+
+    /// Whether an event that tells of a dead letter is for it.
+    pub fn asks_for(&self, topic: &str) -> bool {
+        self.patterns.iter().any(|it| is_of_dead_letters(it.as_str()) && it.matches(topic))
     }
 
     /// Whether an event on one of its topics passes its filters.

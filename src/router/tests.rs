@@ -1,6 +1,8 @@
 //! The engine as a whole, case by case. [`World`] is an engine with a clock that stands still unless it is moved.
 
+mod acks;
 mod clients;
+mod durables;
 mod explaining;
 mod groups;
 mod inspecting;
@@ -10,7 +12,9 @@ mod lifecycle;
 mod matching;
 mod pace;
 mod receipts;
+mod replays;
 mod shedding;
+mod shelf;
 mod waking;
 mod watching;
 

@@ -190,7 +190,7 @@ async fn dismiss(mut socket: Socket, last_words: Vec<u8>, _permit: OwnedSemaphor
 fn refusal_words(refusal: Refusal) -> Vec<u8> {
     let limit = match refusal {
         Refusal::MaxClients(limit) | Refusal::MaxSubscriptions(limit) => limit,
-        Refusal::NotFound | Refusal::NotOwner => 0,
+        Refusal::NotFound | Refusal::NotOwner | Refusal::DurableTaken => 0,
     };
     let mut words = Vec::new();
     send(&Reply::MaxClientsReached { limit, timestamp: wall_clock() }, None, &mut words);

@@ -14,13 +14,15 @@ use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, OpCode};
 use uuid::Uuid;
 
-use super::dialogue::{Dialogue, Heard};
+use super::dialogue::{Desk, Dialogue, Heard};
 use super::frame::{Frames, Message, Step, Violation, write_header};
-use super::hub::{Counted, Hub, SLICE};
+use super::hub::{Counted, Hub, SLICE, wall_clock};
 use super::keepalive::{Keepalive, Verdict};
 use super::outgoing::{Outgoing, Written};
 use super::scratch::{READ_BUFFER, Scratch};
 use super::socket::Socket;
+use crate::protocol::Attempt;
+use crate::router::{Assignment, Delivery};
 
 /// How long a peer may take to let our last words into its buffers. Long, for it is most often a slow one.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -117,8 +119,7 @@ impl Connection {
                 self.adopt_settings(version);
             }
             self.watch(cx);
-            // A client that does not read its replies is not read from.
-            if !self.outgoing.is_congested() {
+            if self.may_read() {
                 match self.poll_read(cx, scratch) {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Ok("the peer closed the connection")),
                     Poll::Ready(Ok(_)) => again = true,
@@ -128,9 +129,9 @@ impl Connection {
             }
         }
         if matches!(self.phase, Phase::Open) {
-            let was_congested = self.outgoing.is_congested();
+            let could_read = self.may_read();
             match self.poll_write(cx, scratch) {
-                Poll::Ready(Ok(())) => again |= was_congested && !self.outgoing.is_congested(),
+                Poll::Ready(Ok(())) => again |= !could_read && self.may_read(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {}
             }
@@ -143,6 +144,11 @@ impl Connection {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
+    }
+
+    /// A client that does not read its replies is not read from, nor one whose events wait for the disk.
+    fn may_read(&self) -> bool {
+        !self.outgoing.is_congested() && !self.dialogue.is_waiting(self.hub.storing())
     }
 
     /// Applies settings that were changed since this connection last looked.
@@ -262,9 +268,11 @@ impl Connection {
         }
         let Self { hub, dialogue, outgoing, .. } = self;
         let now = hub.moment();
+        let storing = hub.storing();
         let more = hub.with(|router| {
+            let mut desk = Desk { router, storing, now };
             for message in heard {
-                dialogue.answer(message, router, now, outgoing.control());
+                dialogue.answer(message, &mut desk, outgoing.control());
             }
             dialogue.count_published(router, now);
             router.dispatch(SLICE, now)
@@ -302,6 +310,9 @@ impl Connection {
             let budget = self.dialogue.credit.limit(self.outgoing.budget());
             self.hub.with(|router| router.take(key, budget, &mut scratch.turn, cx.waker(), now));
             scratch.turn.written.clear();
+            if scratch.turn.has_assignments {
+                note_attempts(&mut scratch.turn.deliveries);
+            }
             self.dialogue.tell(scratch.turn.notices.drain(..), self.outgoing.control());
             if let Some(close) = scratch.turn.close {
                 self.hub.with(|router| router.put_back(key, &mut scratch.turn, 0, now));
@@ -341,6 +352,16 @@ impl Connection {
     fn note_written(&mut self, written: Written) {
         if std::mem::replace(&mut self.blocked, written == Written::Short) {
             self.keepalive.sign_of_life();
+        }
+    }
+}
+
+/// The events that are to be acknowledged say which attempt this is.
+fn note_attempts(deliveries: &mut [Delivery]) {
+    let at = wall_clock();
+    for delivery in deliveries {
+        if let Some(&Assignment { number, ref error, .. }) = delivery.assignment() {
+            delivery.event = delivery.event.attempted(Attempt { number, at, error: error.as_deref() });
         }
     }
 }

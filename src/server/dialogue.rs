@@ -1,21 +1,23 @@
 //! What one client says and is answered. Knows messages, not frames or sockets.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use uuid::Uuid;
 
+use self::subscribing::Awaited;
 use super::credit::Account;
 use super::frame::write_header;
-use super::hub::{SLICE, wall_clock};
+use super::hub::wall_clock;
 use super::rate::Rate;
-use super::receipts::{Fate, Pending, Receipts, Shape};
-use crate::protocol::reply::{Reply, Status};
+use super::receipts::{Fate, Receipts};
+use super::storing::Storing;
+use crate::protocol::reply::Reply;
 use crate::protocol::{
-    Credit, ErrorCode, Event, Fill, Hello, Incoming, PROTOCOL, Publish, PublishBatch, PublishOptions,
-    Receipt as When, Refused, Request, Subscription, Time, WireError, decode,
+    Acknowledge, Credit, ErrorCode, Fill, Hello, Incoming, PROTOCOL, Refused, Request, Time, WireError,
+    decode,
 };
-use crate::router::{ClientKey, Moment, Notice, Published, Receipt, Refusal, Router};
+use crate::router::{Backlog, ClientKey, Moment, Notice, Router};
 
 /// A message that was read, before the engine is asked.
 pub(super) enum Heard<'a> {
@@ -37,8 +39,17 @@ pub(super) struct Dialogue {
     /// What it may still be sent.
     pub credit: Account,
     receipts: Receipts,
+    /// Durable subscriptions that it waits for.
+    awaited: BTreeMap<u64, Awaited>,
     /// Events that were accepted and that the engine does not know to be this client's.
     published: u64,
+}
+
+/// What a client's messages are answered with.
+pub(super) struct Desk<'a> {
+    pub router: &'a mut Router,
+    pub storing: Option<&'a Storing>,
+    pub now: Moment,
 }
 
 /// Fills in what a publisher left out.
@@ -90,6 +101,7 @@ impl Dialogue {
             lean: false,
             credit: Account::default(),
             receipts: Receipts::default(),
+            awaited: BTreeMap::new(),
             published: 0,
         }
     }
@@ -118,7 +130,7 @@ impl Dialogue {
     }
 
     /// Does what the client asks.
-    pub fn answer(&mut self, heard: Heard, router: &mut Router, now: Moment, out: &mut Vec<u8>) {
+    pub fn answer(&mut self, heard: Heard, desk: &mut Desk<'_>, out: &mut Vec<u8>) {
         let incoming = match heard {
             Heard::Request(incoming) => incoming,
             Heard::Refused(Refused { error, request_id }) => {
@@ -128,85 +140,25 @@ impl Dialogue {
         };
         let request_id = incoming.request_id;
         match incoming.request {
-            Request::Publish(publish) => self.publish(publish, request_id, router, now, out),
-            Request::PublishBatch(batch) => self.publish_batch(batch, request_id, router, now, out),
+            Request::Publish(publish) => self.publish(publish, request_id, desk, out),
+            Request::PublishBatch(batch) => self.publish_batch(batch, request_id, desk, out),
             Request::Ping { echo } => send(&Reply::Pong { timestamp: wall_clock(), echo }, request_id, out),
-            Request::Subscribe(wanted) => self.subscribe(wanted, request_id, router, now, out),
-            Request::Unsubscribe { subscription_id } => {
-                self.unsubscribe(&subscription_id, request_id, router, now, out);
+            Request::Subscribe(wanted) => self.subscribe(wanted, request_id, desk, out),
+            Request::Unsubscribe { subscription_id, forget } => {
+                self.unsubscribe(&subscription_id, forget, request_id, desk, out);
             }
             Request::GetHealth => {
-                let health = router.health(now.millis, wall_clock());
+                let mut health = desk.router.health(desk.now.millis, wall_clock());
+                if let Some(storing) = desk.storing {
+                    storing.trouble(&mut health);
+                }
                 send(&Reply::Health(&health), request_id, out);
             }
-            Request::Hello(hello) => self.greet(&hello, request_id, router, out),
+            Request::Hello(hello) => self.greet(&hello, request_id, desk, out),
             Request::Credit(credit) => self.grant(credit, request_id, out),
-        }
-    }
-
-    fn publish(
-        &mut self,
-        publish: Publish,
-        request_id: Option<&str>,
-        router: &mut Router,
-        now: Moment,
-        out: &mut Vec<u8>,
-    ) {
-        let Publish { event, options } = publish;
-        if options.receipt == When::Dispatched {
-            let mut pending = Pending::new(Shape::Single, request_id);
-            let fate = self.offer(&event, options, self.receipts.next_token(), router, now);
-            pending.push(Some(event), fate);
-            return self.receipts.settle(pending, out);
-        }
-        let fate = self.offer(&event, options, 0, router, now);
-        send(&Reply::Published(fate.outcome(event.id_json(), &[])), request_id, out);
-    }
-
-    fn publish_batch(
-        &mut self,
-        batch: PublishBatch,
-        request_id: Option<&str>,
-        router: &mut Router,
-        now: Moment,
-        out: &mut Vec<u8>,
-    ) {
-        let mut pending = Pending::new(Shape::Batch, request_id);
-        for (token, event) in (self.receipts.next_token()..).zip(batch.events) {
-            match event {
-                Ok(event) => {
-                    let fate = self.offer(&event, batch.options, token, router, now);
-                    pending.push(Some(event), fate);
-                }
-                Err(error) => pending.push(None, Fate::Invalid(error)),
+            Request::Acknowledge { delivery_id, what } => {
+                self.acknowledge(&delivery_id, what, request_id, desk, out);
             }
-        }
-        self.receipts.settle(pending, out);
-    }
-
-    /// Offers one event to the engine.
-    fn offer(
-        &mut self,
-        event: &Arc<Event>,
-        options: PublishOptions,
-        token: u64,
-        router: &mut Router,
-        now: Moment,
-    ) -> Fate {
-        // Part 1 knows no `rejected`.
-        let refused = if self.hello { Status::Rejected } else { Status::Dropped };
-        if !self.rate.admit(now.millis) {
-            return self.not_taken(event, refused, ErrorCode::RateLimited.as_str());
-        }
-        let wants_receipt = options.receipt == When::Dispatched;
-        let receipt = wants_receipt.then_some(Receipt { client: self.key, token });
-        let published = router.publish(Arc::clone(event), options.ttl_ms, receipt, now);
-        self.published += u64::from(published == Published::Queued);
-        match published {
-            Published::Queued if wants_receipt => Fate::Open,
-            Published::Queued => Fate::Queued,
-            Published::QueueFull => self.not_taken(event, Status::Dropped, "queue_full"),
-            Published::Draining => self.not_taken(event, refused, ErrorCode::Draining.as_str()),
         }
     }
 
@@ -217,83 +169,25 @@ impl Dialogue {
         }
     }
 
-    #[cold]
-    fn not_taken(&self, event: &Event, status: Status, reason: &'static str) -> Fate {
-        tracing::debug!(client_id = %self.client_id, event_id = event.id(), reason, "an event was not taken");
-        Fate::NotTaken(status, reason)
-    }
-
-    fn subscribe(
-        &self,
-        wanted: Subscription,
-        request_id: Option<&str>,
-        router: &mut Router,
-        now: Moment,
-        out: &mut Vec<u8>,
-    ) {
-        // What this client published before it asked must not count as published after.
-        router.dispatch(SLICE, now);
-        let id = Uuid::new_v4();
-        let topics = wanted.topics.clone();
-        match router.subscribe(self.key, id, wanted) {
-            Ok(subscribed) => {
-                let sub = self.lean.then_some(subscribed.number);
-                send(&Reply::Subscribed { subscription_id: id, topics: &topics, sub }, request_id, out);
-                router.adopt(id, now.millis);
-            }
-            Err(Refusal::MaxSubscriptions(most)) => {
-                let text = format!(
-                    "Failed to subscribe: this client has {most} subscriptions, the most it may have"
-                );
-                complain(ErrorCode::TooManySubscriptions, text, request_id, out);
-            }
-            // Its connection is about to be closed.
-            Err(_) => {
-                complain(ErrorCode::NotFound, "Failed to subscribe: the client is gone", request_id, out)
-            }
-        }
-    }
-
-    fn unsubscribe(
-        &self,
-        subscription: &str,
-        request_id: Option<&str>,
-        router: &mut Router,
-        now: Moment,
-        out: &mut Vec<u8>,
-    ) {
-        router.dispatch(SLICE, now);
-        let id = Uuid::try_parse(subscription).ok();
-        match id.map(|id| (id, router.unsubscribe(self.key, id, now.millis))) {
-            Some((subscription_id, Ok(()))) => {
-                send(&Reply::Unsubscribed { subscription_id }, request_id, out)
-            }
-            Some((_, Err(Refusal::NotOwner))) => {
-                complain(ErrorCode::NotOwner, "Subscription not owned by client", request_id, out);
-            }
-            _ => complain(ErrorCode::NotFound, "Subscription not found", request_id, out),
-        }
-    }
-
-    fn greet(&mut self, hello: &Hello, request_id: Option<&str>, router: &mut Router, out: &mut Vec<u8>) {
+    fn greet(&mut self, hello: &Hello, request_id: Option<&str>, desk: &mut Desk<'_>, out: &mut Vec<u8>) {
         if hello.protocol < PROTOCOL {
             let text =
                 format!("Protocol {} has no hello: this router speaks protocol {PROTOCOL}", hello.protocol);
             return complain(ErrorCode::UnsupportedProtocol, text, request_id, out);
         }
-        if hello.lean && !self.lean && router.view(self.key).is_some_and(|view| view.subscriptions > 0) {
+        if hello.lean && !self.lean && desk.router.view(self.key).is_some_and(|view| view.subscriptions > 0) {
             let text = "hello with lean must come before the first subscribe, whose reply names the number";
             return complain(ErrorCode::InvalidMessage, text, request_id, out);
         }
         self.hello = true;
         self.lean = hello.lean;
         self.credit = Account::open(hello.credit);
-        router.hello(self.key);
+        desk.router.hello(self.key);
         if let Some(software) = &hello.client {
-            router.software(self.key, software);
+            desk.router.software(self.key, software);
         }
         tracing::debug!(client_id = %self.client_id, software = hello.client.as_deref().unwrap_or(""), "hello");
-        send(&Reply::Hello, request_id, out);
+        send(&Reply::Hello { stores: desk.storing.is_some() }, request_id, out);
     }
 
     /// It has room for more. There is no answer, for it would be one for every few events.
@@ -304,22 +198,68 @@ impl Dialogue {
         }
     }
 
+    /// Something became of a delivery. Who wants to know that it is noted names the message.
+    fn acknowledge(
+        &self,
+        delivery_id: &str,
+        what: Acknowledge,
+        request_id: Option<&str>,
+        desk: &mut Desk<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        match desk.router.acknowledge(self.key, delivery_id, what, desk.now.millis) {
+            Ok(()) if request_id.is_some() => send(&Reply::Acknowledged { delivery_id }, request_id, out),
+            Ok(()) => {}
+            Err(_) => {
+                let text = "Delivery not found: it was acknowledged before, its time was over, or it is another client's";
+                complain(ErrorCode::NotFound, text, request_id, out);
+            }
+        }
+    }
+
     /// Tells the client what the engine has to say to it.
     pub fn tell(&mut self, notices: impl IntoIterator<Item = Notice>, out: &mut Vec<u8>) {
         for notice in notices {
             match notice {
                 Notice::Gap { subscription, gap } => {
-                    let (evicted, expired) = (&gap.evicted, &gap.expired);
-                    send(&Reply::Gap { subscription_id: subscription, evicted, expired }, None, out);
+                    let (evicted, expired, lost) = (&gap.evicted, &gap.expired, &gap.lost);
+                    let subscription_id = subscription;
+                    send(&Reply::Gap { subscription_id, evicted, expired, lost }, None, out);
                 }
-                Notice::Dispatched { token, matched, refused } => {
-                    self.receipts.arrived(token, Fate::Dispatched { matched, refused }, out);
+                Notice::Dispatched { token, matched, refused, sequence } => {
+                    self.receipts.arrived(token, Fate::Dispatched { matched, refused, sequence }, out);
+                }
+                Notice::Backlog { subscription, backlog } => {
+                    let Backlog { waiting, more, oldest, highest } = backlog;
+                    let (oldest_age_ms, highest_priority) = (oldest, highest);
+                    let subscription_id = subscription;
+                    let told =
+                        Reply::Backlog { subscription_id, waiting, more, oldest_age_ms, highest_priority };
+                    send(&told, None, out);
+                }
+                Notice::Replayed { subscription, sequence, events } => {
+                    send(&Reply::Replayed { subscription_id: subscription, sequence, events }, None, out);
+                }
+                Notice::Resumed { token, outcome } => self.resumed(token, outcome, out),
+                Notice::Stored { token, sequence } => {
+                    self.receipts.arrived(token, Fate::Stored(sequence), out);
+                }
+                Notice::NotStored { token, why } => {
+                    self.receipts.arrived(token, Fate::NotStored(self.refused(), why), out);
                 }
                 Notice::Draining { deadline, reconnect_after } => {
                     send(&Reply::Draining { deadline, reconnect_after }, None, out);
                 }
-                Notice::Lost { token, reason } => self.receipts.arrived(token, Fate::Lost(reason), out),
+                Notice::Lost { token, reason, sequence: 0 } => {
+                    self.receipts.arrived(token, Fate::Lost(reason), out);
+                }
+                Notice::Lost { token, reason, sequence } => {
+                    self.receipts.arrived(token, Fate::Unmatched(reason, sequence), out);
+                }
             }
         }
     }
 }
+
+mod publishing;
+mod subscribing;

@@ -3,15 +3,19 @@
 use std::cell::RefCell;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
 use super::Settings;
-use crate::protocol::{Event, Time};
-use crate::router::{Millis, Moment, Router};
+use super::letters::{self, Clocks};
+use super::mourning;
+use super::storing::{self, Storing, UnderWay};
+use crate::protocol::{Event, Health, Time};
+use crate::router::{Errand, Millis, Moment, Router};
+use crate::store::{Letter, OnCommit, Store};
 
 /// Deliveries that are matched before whoever dispatches lets others have a turn.
 pub(super) const SLICE: usize = 4_096;
@@ -35,6 +39,9 @@ pub struct Hub {
     deadlines: Notify,
     /// Connections that have a task, also those that the engine no longer knows.
     connections: AtomicUsize,
+    storing: OnceLock<Storing>,
+    /// What is on its way to the store, which is there before the hub knows it.
+    under_way: UnderWay,
     /// The dispatcher is to hang, as by a mistake in it.
     #[cfg(test)]
     pub(crate) hangs: std::sync::atomic::AtomicBool,
@@ -81,9 +88,57 @@ impl Hub {
             backlog: Notify::new(),
             deadlines: Notify::new(),
             connections: AtomicUsize::new(0),
+            storing: OnceLock::new(),
+            under_way: UnderWay::default(),
             #[cfg(test)]
             hangs: std::sync::atomic::AtomicBool::new(false),
         }
+    }
+
+    /// What the store is to tell of its transactions: this hub passes it on to the engine.
+    pub fn on_commit(self: &Arc<Self>) -> OnCommit {
+        storing::pass_on(Arc::downgrade(self), Arc::clone(&self.under_way))
+    }
+
+    /// From now on events are stored, as its rules say. There is one store, from the start to the end; it was opened with
+    /// [`Hub::on_commit`]. False: there is one already.
+    pub fn attach_store(self: &Arc<Self>, store: Store) -> bool {
+        self.storing.set(Storing::new(Arc::downgrade(self), store, Arc::clone(&self.under_way))).is_ok()
+    }
+
+    /// These dead letters of earlier runs are in the store, oldest first, and later ones go there too.
+    pub fn recall(&self, letters: &[Letter]) {
+        let clocks = self.clocks();
+        let known = letters.iter().filter_map(|letter| letters::recalled(letter, clocks)).collect();
+        self.with(|router| router.recall(known));
+    }
+
+    /// The store, if there is one.
+    pub fn store(&self) -> Option<&Store> {
+        self.storing().map(Storing::store)
+    }
+
+    /// How the router is, its store included.
+    pub fn health(&self) -> Health {
+        let health = self.with(|router| router.health(self.now(), wall_clock()));
+        self.with_store(health)
+    }
+
+    /// What the engine says of its health, and what is wrong with the store.
+    pub fn with_store(&self, mut health: Health) -> Health {
+        if let Some(storing) = self.storing() {
+            storing.trouble(&mut health);
+        }
+        health
+    }
+
+    pub(super) fn storing(&self) -> Option<&Storing> {
+        self.storing.get()
+    }
+
+    /// Everything accepted has been delivered or ended in the dead letters, and nothing is on its way to the store.
+    pub fn is_drained(&self) -> bool {
+        self.storing().is_none_or(Storing::is_idle) && self.with(|router| router.is_drained())
     }
 
     /// The settings in force.
@@ -121,6 +176,10 @@ impl Hub {
         .await;
     }
 
+    pub(super) fn clocks(&self) -> Clocks {
+        Clocks { engine: self.now(), wall: wall_clock() }
+    }
+
     /// The engine's clock.
     pub fn now(&self) -> Millis {
         self.start.elapsed().as_millis() as Millis
@@ -133,11 +192,13 @@ impl Hub {
 
     /// Does something with the engine, and then wakes the connections that it gave work, outside of the lock.
     pub fn with<T>(&self, work: impl FnOnce(&mut Router) -> T) -> T {
-        WAKERS.with_borrow_mut(|wakers| {
+        let mut errands = Vec::new();
+        let done = WAKERS.with_borrow_mut(|wakers| {
             let done = {
                 let mut router = self.lock();
                 let done = work(&mut router);
                 router.take_wakers(wakers);
+                router.take_errands(&mut errands);
                 if router.take_new_deadline() {
                     self.deadlines.notify_one();
                 }
@@ -147,7 +208,24 @@ impl Hub {
                 waker.wake();
             }
             done
-        })
+        });
+        if !errands.is_empty() {
+            self.run(errands);
+        }
+        done
+    }
+
+    /// Outside of all locks: the store may answer at once.
+    #[cold]
+    fn run(&self, errands: Vec<Errand>) {
+        for errand in errands {
+            match (errand, self.storing()) {
+                (Errand::Mourn(letter), _) => mourning::tell(self, &letter),
+                (errand, Some(storing)) => storing.run(errand),
+                // Nothing else is asked for without a store.
+                (_, None) => {}
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Router> {

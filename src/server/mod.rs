@@ -11,7 +11,9 @@ mod frame;
 mod handshake;
 mod hub;
 mod keepalive;
+mod letters;
 mod listen;
+mod mourning;
 mod origin;
 mod outgoing;
 mod rate;
@@ -20,6 +22,7 @@ mod scratch;
 mod serve;
 mod settings;
 mod socket;
+mod storing;
 
 pub use accept::ServeError;
 pub use hub::{Hub, wall_clock, wall_time};

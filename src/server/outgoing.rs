@@ -15,7 +15,7 @@ use super::frame::write_header;
 use super::scratch::Scratch;
 use super::socket::Socket;
 use crate::protocol::delivery;
-use crate::router::{Budget, Delivery, Turn};
+use crate::router::{Beside, Budget, Delivery, Turn};
 
 /// Bytes of events taken at a time by a connection that takes all it is given. More gains nothing.
 const LARGEST_BATCH: usize = 128 * 1024;
@@ -189,6 +189,8 @@ struct EventFrame {
     lean: bool,
     /// All but the frame header.
     payload: usize,
+    /// What stands between text and tail, where it has something.
+    beside: Vec<u8>,
     tail: Tail,
 }
 
@@ -201,8 +203,9 @@ struct Tail {
 impl EventFrame {
     fn new(delivery: &Delivery, lean: bool) -> Self {
         let tail = if lean { Tail::lean(delivery.number) } else { Tail::full(delivery) };
-        let payload = delivery::HEAD.len() + text(delivery, lean).len() + tail.len;
-        Self { lean, payload, tail }
+        let beside = delivery.beside.as_deref().map(beside).unwrap_or_default();
+        let payload = delivery::HEAD.len() + text(delivery, lean).len() + beside.len() + tail.len;
+        Self { lean, payload, beside, tail }
     }
 
     fn header(&self) -> usize {
@@ -225,6 +228,7 @@ impl EventFrame {
             write_header(OpCode::Data(Data::Text), self.payload, out);
             out.extend_from_slice(delivery::HEAD);
             out.extend_from_slice(text);
+            out.extend_from_slice(&self.beside);
             out.extend_from_slice(tail);
             return true;
         }
@@ -233,7 +237,7 @@ impl EventFrame {
         head.extend_from_slice(delivery::HEAD);
         let mut skip = from;
         let mut appended = 0;
-        for part in [&head, text, tail] {
+        for part in [&head, text, &self.beside, tail] {
             let rest = &part[skip.min(part.len())..];
             skip = skip.saturating_sub(part.len());
             let room = WRITE_BUFFER.saturating_sub(out.len());
@@ -257,6 +261,21 @@ impl Tail {
         bytes[..text.len()].copy_from_slice(&text);
         Self { bytes, len: text.len() }
     }
+}
+
+/// What an event that is to be acknowledged, or counted, has between its text and its tail.
+fn beside(beside: &Beside) -> Vec<u8> {
+    let mut text = Vec::new();
+    if let Some(assignment) = &beside.assignment {
+        let [before, behind] = delivery::DELIVERY_ID;
+        for part in [before, assignment.name.as_bytes(), behind] {
+            text.extend_from_slice(part);
+        }
+    }
+    if beside.sequence > 0 {
+        delivery::sequence(beside.sequence, &mut text);
+    }
+    text
 }
 
 fn text(delivery: &Delivery, lean: bool) -> &str {

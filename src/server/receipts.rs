@@ -8,6 +8,9 @@ use crate::protocol::reply::{BatchResult, Outcome, Reply, Status};
 use crate::protocol::{Event, WireError};
 use crate::router::{Reason, Refusals};
 
+/// Why an event that is to be stored was not taken.
+pub(super) const STORE_UNAVAILABLE: &str = "store_unavailable";
+
 /// What became of one event.
 pub(super) enum Fate {
     /// Its receipt is still to come.
@@ -16,10 +19,16 @@ pub(super) enum Fate {
     Dispatched {
         matched: u32,
         refused: Refusals,
+        /// 0 = it is not stored.
+        sequence: u64,
     },
+    Stored(u64),
+    NotStored(Status, Arc<str>),
     NotTaken(Status, &'static str),
     /// Accepted, and lost before it could be matched.
     Lost(Reason),
+    /// Stored, and lost before it could be matched.
+    Unmatched(Reason, u64),
     Invalid(WireError),
 }
 
@@ -79,11 +88,21 @@ impl Pending {
 
 impl Fate {
     /// The outcome as the wire tells it; `counts` is what [`Fate::counts`] gave.
-    pub fn outcome<'a>(&self, event_id: &'a str, counts: &'a [(&'a str, u64)]) -> Outcome<'a> {
+    pub fn outcome<'a>(&'a self, event_id: &'a str, counts: &'a [(&'a str, u64)]) -> Outcome<'a> {
         let queued = Outcome::queued(event_id);
         match self {
-            Self::Dispatched { matched, .. } => {
-                Outcome { matched: Some(u64::from(*matched)), refused: Some(counts), ..queued }
+            Self::Dispatched { matched, sequence, .. } => Outcome {
+                matched: Some(u64::from(*matched)),
+                refused: Some(counts),
+                sequence: (*sequence > 0).then_some(*sequence),
+                ..queued
+            },
+            Self::Stored(sequence) => Outcome { sequence: Some(*sequence), ..queued },
+            Self::NotStored(status, why) => {
+                Outcome { status: *status, reason: Some(STORE_UNAVAILABLE), detail: Some(why), ..queued }
+            }
+            Self::Unmatched(reason, sequence) => {
+                Outcome { reason: Some(reason.as_str()), sequence: Some(*sequence), ..queued }
             }
             Self::NotTaken(status, reason) => Outcome { status: *status, reason: Some(reason), ..queued },
             Self::Lost(reason) => {
@@ -115,6 +134,11 @@ impl Receipts {
     /// The mark of the first event that is published next.
     pub fn next_token(&self) -> u64 {
         self.next_token
+    }
+
+    /// How many answers wait.
+    pub fn len(&self) -> usize {
+        self.pending.len()
     }
 
     /// Answers at once if nothing is open, or keeps the answer until the receipts are there.
@@ -163,7 +187,8 @@ mod tests {
     }
 
     fn dispatched(matched: u32) -> Fate {
-        Fate::Dispatched { matched, refused: Refusals { oversized: 2, ..Refusals::default() } }
+        let refused = Refusals { oversized: 2, ..Refusals::default() };
+        Fate::Dispatched { matched, refused, sequence: 0 }
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Ending<'_> {
         progress.tick().await;
         let mut delivered = self.hub.with(|router| router.stats().delivered);
         loop {
-            if self.hub.with(|router| router.is_drained()) || Instant::now() >= deadline {
+            if self.hub.is_drained() || Instant::now() >= deadline {
                 return false;
             }
             tokio::select! {
@@ -151,7 +151,8 @@ async fn record(hub: &Arc<Hub>, path: Option<&Path>, left: Left, took: Duration)
     let Some(path) = path else {
         tracing::warn!(
             name: "gadugi.drain", left = count, by_priority, subscribers, millis, kept = "dead letters",
-            "drained: {count} events are left for {subscribers} subscribers (priority: {by_priority}) and are lost: drain.spool is not set"
+            "drained: {count} events are left for {subscribers} subscribers (priority: {by_priority}), and drain.spool is not set: {}",
+            fate(hub)
         );
         bury(hub, left);
         return Recorded { left: Left::default(), spool: None, failed: false };
@@ -175,6 +176,14 @@ async fn record(hub: &Arc<Hub>, path: Option<&Path>, left: Left, took: Duration)
             bury(hub, left);
             Recorded { left: Left::default(), spool: None, failed: true }
         }
+    }
+}
+
+/// What becomes of what is buried.
+fn fate(hub: &Hub) -> &'static str {
+    match hub.store() {
+        Some(_) => "they are dead letters in the event store",
+        None => "they are lost",
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::logging::grouped;
 use crate::protocol::{Health, HealthStatus};
 use crate::router::Router;
-use crate::server::{Hub, wall_clock};
+use crate::server::Hub;
 
 /// How often it is looked. What is over sooner is left to `get_health`.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -20,8 +20,7 @@ pub(super) async fn watch(hub: Arc<Hub>) {
     let mut refusals = Refusals::default();
     loop {
         tokio::time::sleep(INTERVAL).await;
-        let (health, news) =
-            hub.with(|router| (router.health(hub.now(), wall_clock()), refusals.look(router)));
+        let (health, news) = (hub.health(), hub.with(|router| refusals.look(router)));
         if health.status != before {
             tell(&health);
             before = health.status;

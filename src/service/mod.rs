@@ -52,6 +52,7 @@ mod spool;
 mod start;
 #[forbid(unsafe_code)]
 mod status;
+mod storage;
 #[forbid(unsafe_code)]
 mod supervisor;
 #[forbid(unsafe_code)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::logging::LogHandle;
 use super::settings;
 use super::source::Source;
+use super::storage;
 use crate::config::{self, Change, Config, Loaded, Mistakes};
 use crate::server::Hub;
 
@@ -95,6 +96,12 @@ impl Reload {
         if connections != settings::connections(old) {
             self.hub.change(connections);
         }
+        let dead = storage::dead_letters(new);
+        if (new.store.rule != old.store.rule || dead != storage::dead_letters(old))
+            && let Some(store) = self.hub.store()
+        {
+            store.set_rules(storage::rules(new), dead);
+        }
         if new.log_level != old.log_level
             && let Err(error) = self.log.set_level(&new.log_level)
         {
@@ -122,10 +129,12 @@ fn tell(live: &[Change], waiting: &[Change]) {
     }
 }
 
-/// What is decided before the first client comes. Of the spool, Landlock has to know.
+/// What is decided before the first client comes. Of the spool and the store, Landlock has to know.
 fn needs_restart(key: &str) -> bool {
-    matches!(key, "host" | "port" | "threads" | "drain.spool" | "drain.spool_wait")
-        || ["log.", "process.", "admin."].iter().any(|table| key.starts_with(table))
+    matches!(
+        key,
+        "host" | "port" | "threads" | "drain.spool" | "drain.spool_wait" | "store.kind" | "store.path"
+    ) || ["log.", "process.", "admin."].iter().any(|table| key.starts_with(table))
 }
 
 /// Takes over from the old settings what only a restart can change.
@@ -134,6 +143,8 @@ fn keep(new: &mut Config, old: &Config) {
     (new.port, new.threads) = (old.port, old.threads);
     new.drain.spool.clone_from(&old.drain.spool);
     new.drain.spool_wait = old.drain.spool_wait;
+    new.store.kind = old.store.kind;
+    new.store.path.clone_from(&old.store.path);
     new.log.clone_from(&old.log);
     new.process.clone_from(&old.process);
     new.admin.clone_from(&old.admin);
@@ -172,6 +183,11 @@ mod tests {
             spool = "/s"
             spool_wait = "1s"
             close_spread = "1s"
+            [store]
+            kind = "sqlite"
+            path = "/e"
+            [[store.rule]]
+            topics = ["t"]
             [log]
             target = "stderr"
             format = "json"

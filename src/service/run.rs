@@ -21,7 +21,7 @@ use super::reload::Reload;
 use super::source::Source;
 use super::status::Status;
 use super::supervisor::{Say, Supervisor};
-use super::{dump, health, office, orders, settings, slow, spool, watchdog};
+use super::{dump, health, office, orders, settings, slow, spool, storage, watchdog};
 use crate::admin::{Order, Phase};
 use crate::config::{Drain, Loaded};
 use crate::router::Router;
@@ -46,6 +46,8 @@ pub(super) struct Running {
     pub inherited: bool,
     /// Where it is asked about itself.
     pub doors: Doors,
+    /// The file of the event store, if it is to have one.
+    pub store: Option<PathBuf>,
 }
 
 /// Runs the router until SIGTERM or SIGINT, and what it then has to do.
@@ -68,8 +70,10 @@ pub(super) fn run(running: Running, ready: &mut Readiness) -> Result<(), Failure
     // Connections that are still there end here, and put back what they had begun.
     drop(runtime);
     manager.finish();
-    ended?.conclude(&hub, path.as_deref());
-    Ok(())
+    let concluded = ended.map(|ended| ended.conclude(&hub, path.as_deref()));
+    // What was acknowledged last is noted, too.
+    storage::end(&hub);
+    concluded
 }
 
 /// A panic inside the engine: its books may be wrong, and no event may be routed by them. The code makes the service
@@ -85,13 +89,14 @@ async fn serve(
     supervisor: Supervisor,
     ready: &mut Readiness,
 ) -> Result<Recorded, Failure> {
-    let Running { loaded, source, log, signals: held, listeners, inherited, doors } = running;
+    let Running { loaded, source, log, signals: held, listeners, inherited, doors, store } = running;
     // Before anything that a signal should end cleanly.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])
         .map_err(|error| Failure::new(Exit::System, format!("cannot watch for signals: {error}")))?;
     held.release()?;
     let status = Status::new(Arc::clone(&hub), supervisor.clone(), Phase::Starting);
     let (open, mut ordered) = office::open(doors, &hub, &status, &loaded, &listeners, inherited, &log)?;
+    storage::open(&loaded, store, &hub).await?;
     restore(&hub, &loaded).await?;
     let mut server = Server::start(Arc::clone(&hub), loaded.config.threads)
         .map_err(|error| Failure::new(Exit::System, error.to_string()))?;

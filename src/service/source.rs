@@ -35,6 +35,7 @@ impl Source {
             &mut config.process.pid_file,
             &mut config.log.file,
             &mut config.drain.spool,
+            &mut config.store.path,
             &mut config.admin.socket,
         ];
         for path in paths.into_iter().flatten() {

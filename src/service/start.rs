@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::Uid;
 
@@ -15,7 +15,7 @@ use super::office::Doors;
 use super::privileges::Account;
 use super::run::{Running, run};
 use super::source::Source;
-use super::{admins, limits, logging, os};
+use super::{admins, limits, logging, os, storage};
 use crate::admin::http::Process;
 use crate::config::place::{LOG_FILE, logs_directory};
 use crate::config::{Config, Endpoint, Loaded, Origin};
@@ -66,10 +66,11 @@ fn launch(loaded: Loaded, source: Source, daemon: bool, ready: &mut Readiness) -
         note_unused(&loaded);
     }
     limits::apply(config);
-    confine(&loaded, &source, &instance, account.as_ref(), uid)?;
+    let store = storage::place(config, &source, uid.as_raw());
+    confine(&loaded, &source, (&instance, store.as_deref()), account.as_ref(), uid)?;
     // Not sooner: a thread would keep the rights that this one gives up.
     let _writing = worker.start()?;
-    run(Running { loaded, source, log, signals, listeners, inherited, doors }, ready)
+    run(Running { loaded, source, log, signals, listeners, inherited, doors, store }, ready)
     // The instance ends here, when nothing runs any more.
 }
 
@@ -107,7 +108,7 @@ fn unavailable(error: &BindError, host: &str, port: &str) -> Failure {
 fn confine(
     loaded: &Loaded,
     source: &Source,
-    instance: &Instance,
+    (instance, store): (&Instance, Option<&Path>),
     account: Option<&Account>,
     uid: Uid,
 ) -> Result<(), Failure> {
@@ -117,11 +118,18 @@ fn confine(
         let (uid, gid) = account.ids();
         tracing::info!("running as user {uid} with group {gid}");
     }
+    if let Some(store) = store {
+        storage::prepare(&loaded.config, store);
+    }
     #[cfg(target_os = "linux")]
     {
         super::privileges::forgo_new_ones();
         if loaded.config.process.landlock {
-            kept_files(loaded, source, instance, uid).and_nothing_else();
+            let mut kept = kept_files(loaded, source, instance, uid);
+            if let Some(store) = store {
+                kept.around(store, super::sandbox::Right::Write);
+            }
+            kept.and_nothing_else();
         }
     }
     #[cfg(not(target_os = "linux"))]

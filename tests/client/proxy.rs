@@ -44,7 +44,13 @@ impl Proxy {
         let (sender, address) = (Arc::clone(&fates), router.address());
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let Ok(router) = TcpStream::connect(address).await else { continue };
+                let router = match TcpStream::connect(address).await {
+                    Ok(router) => router,
+                    Err(error) => {
+                        eprintln!("proxy before {address:?}: {error}");
+                        continue;
+                    }
+                };
                 let (from_client, to_client) = client.into_split();
                 let (from_router, to_router) = router.into_split();
                 tokio::spawn(pump(from_client, to_router, sender.subscribe(), false));

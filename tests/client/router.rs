@@ -1,5 +1,6 @@
 //! A router for one test.
 
+use std::fs::OpenOptions;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -15,6 +16,8 @@ use tokio::time::sleep;
 use super::soon;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gadugi-router");
+/// The file with what a router writes to its standard error.
+const SAID: &str = "stderr";
 
 /// Its address stays the same over all its runs.
 pub struct Router {
@@ -64,10 +67,13 @@ impl Router {
         command.env_clear().env("GADUGI_ROUTER_RUNTIME_DIR", self.place.path()).kill_on_drop(true);
         command.envs(self.settings.iter().copied()).arg("-c").arg(configuration);
         command.args(["--host", &self.host.to_string(), "--port", &self.port.to_string()]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let said = OpenOptions::new().create(true).append(true).open(self.place.path().join(SAID)).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
         self.running = Some(command.spawn().unwrap());
         soon(async {
             while TcpStream::connect(self.address()).await.is_err() {
+                let ended = self.running.as_mut().unwrap().try_wait().unwrap();
+                assert!(ended.is_none(), "the router ended at once: {ended:?}");
                 sleep(Duration::from_millis(10)).await;
             }
         })
@@ -79,5 +85,16 @@ impl Router {
         let mut child = self.running.take().unwrap();
         kill(Pid::from_raw(child.id().unwrap().try_into().unwrap()), signal).unwrap();
         soon(child.wait()).await.unwrap();
+    }
+}
+
+/// Whoever looks for the reason of a failure wants to know what the router said.
+impl Drop for Router {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let said = std::fs::read_to_string(self.place.path().join(SAID)).unwrap_or_default();
+            let ended = self.running.as_mut().map(Child::try_wait);
+            eprintln!("router {}: {ended:?} (None = it runs); it said:\n{said}", self.url());
+        }
     }
 }

@@ -4,6 +4,7 @@ import pytest
 from coroutines import pytest_configure, pytest_pyfunc_call  # noqa: F401
 from notify import NotifySocket
 from routers import Router
+from storing import RULES
 
 
 @pytest.fixture
@@ -31,6 +32,16 @@ def supervisor():
 def router(start):
     """A router with the built-in settings."""
     return start()
+
+
+@pytest.fixture
+def storing(start, tmp_path):
+    """Starts a router with a store; with the same file each time."""
+    def start_one(kind="sqlite", rules=RULES, **settings):
+        path = {"store__path": str(tmp_path / "events.db")} if kind == "sqlite" else {}
+        return start(rules, store__kind=kind, **path, **settings)
+
+    return start_one
 
 
 def stopped(router: Router):

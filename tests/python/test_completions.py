@@ -9,7 +9,7 @@ import pytest
 from control import PATIENCE, ctl
 from routers import environment
 
-ST = ["start", "status", "stop"]
+ST = ["start", "status", "stop", "store"]
 BASH = """
 source <("$0" completions bash)
 words=("$@")

@@ -209,7 +209,7 @@ def ask(router, env):
     for key in ("use_multi_queue", "log_level", "threads"):
         terminal.answer(f"{key} (Enter keeps", "\r")
     terminal.shows("❯ [limits]")
-    terminal.group(5)
+    terminal.group(6)
     terminal.answer(f"Write {router.config_file}?", "y")
     terminal.answer("Have the running router read it now?", "y")
     terminal.shows("changed: max_clients = 7 → 12")
@@ -269,7 +269,7 @@ async def test_a_new_file_is_made_by_answers(tmp_path):
         for key in ("spool", "spool_wait", "close_spread"):
             terminal.answer(f"drain.{key} (Enter keeps", "\r")
         terminal.shows("[log]")
-        terminal.group(3)
+        terminal.group(4)
         terminal.answer("Write ", "y")
         terminal.shows("written: ")
         return terminal.end()

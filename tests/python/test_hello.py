@@ -5,8 +5,7 @@ import pytest
 
 from client import TIME, connect
 
-NEEDS_THE_STORE = {"ack", "acks", "acknowledged", "acknowledged_delivery", "durable", "replay", "in_progress",
-                   "backlog", "flow_control"}
+NEEDS_THE_STORE = {"durable", "replay", "store"}
 
 
 async def test_hello_is_answered_with_protocol_server_and_features(router):

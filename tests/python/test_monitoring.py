@@ -12,7 +12,8 @@ from web import ask, port_of, samples
 
 NAME = re.compile(r"\b(?:gadugi_router|process)_[a-z0-9_]+\b")
 PRIORITIES = [str(priority) for priority in range(1, 11)]
-LABELS = {"priority", "reason", "phase", "version", "le"}
+LABELS = {"priority", "reason", "outcome", "state", "phase", "version", "le"}
+STORING = HTTP | {"store__kind": "memory"}
 
 
 def dashboard() -> dict:
@@ -69,7 +70,7 @@ def test_every_alert_is_tested_and_says_what_to_do():
 
 
 async def test_metrics_are_as_prometheus_wants_them(start):
-    router = start(**HTTP)
+    router = start(**STORING)
     async with await connect(router) as client:
         await client.subscribe("t")
         await client.publish({"topic": "t"})
@@ -87,11 +88,11 @@ async def test_the_description_has_each_metric_and_no_other(start):
     told = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", text, re.MULTILINE))
     # The text format knows no info.
     told = {name: "gauge" if kind == "info" else kind for name, kind in told.items()}
-    assert told == families(await exposed(start(**HTTP)))
+    assert told == families(await exposed(start(**STORING)))
 
 
 async def test_dashboard_and_rules_ask_for_what_there_is(start):
-    text = await exposed(start(**HTTP))
+    text = await exposed(start(**STORING))
     there = set(families(text)) | {sample.partition("{")[0] for sample in samples(text)}
     rules = (MONITORING / "prometheus-alerts.yml").read_text()
     asked = {name for query in [*queries(), *notes(), rules] for name in NAME.findall(query)}
@@ -137,7 +138,7 @@ async def publish_some(router) -> Counter:
 
 
 async def test_a_real_prometheus_reads_what_was_published(start, tmp_path):
-    router = start(**HTTP, limits__outbox_size="10KB", limits__max_message_size="100KB")
+    router = start(**STORING, limits__outbox_size="10KB", limits__max_message_size="100KB")
     accepted = await publish_some(router)
     async with Prometheus(tmp_path, port_of(router)) as prometheus, await connect(router) as client:
         await client.subscribe("t.*")

@@ -67,7 +67,9 @@ impl Run {
             .model
             .letters
             .drain(..)
-            .map(|letter| (Arc::as_ptr(&letter.event), letter.subscription, letter.reason, letter.at))
+            .map(|letter| {
+                (Arc::as_ptr(&letter.event), letter.subscription, letter.reason, letter.at.cast_signed())
+            })
             .collect();
         let count = expected.len() as u64;
         assert_eq!(letters.total() - self.letters_before, count, "lost in this step");

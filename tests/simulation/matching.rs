@@ -62,7 +62,10 @@ impl Model {
         self.share(groups, &queued, reached, &mut score, now);
         if let Some(receipt) = queued.receipt {
             let Score { matched, refused } = score;
-            self.notify(receipt.client, Notice::Dispatched { token: receipt.token, matched, refused });
+            self.notify(
+                receipt.client,
+                Notice::Dispatched { token: receipt.token, matched, refused, sequence: 0 },
+            );
         }
     }
 

@@ -190,7 +190,7 @@ impl Model {
         self.stats.failed += u64::from(reason == Reason::Evicted);
         self.stats.lost_queued += 1;
         if let Some(Receipt { client, token }) = queued.receipt {
-            self.notify(client, Notice::Lost { token, reason });
+            self.notify(client, Notice::Lost { token, reason, sequence: 0 });
         }
         self.bury(queued.event, reason, now, None);
     }

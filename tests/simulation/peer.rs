@@ -115,6 +115,13 @@ impl Peer {
                 }
             }
             Notice::Draining { .. } => {}
+            Notice::Backlog { .. }
+            | Notice::Replayed { .. }
+            | Notice::Resumed { .. }
+            | Notice::Stored { .. }
+            | Notice::NotStored { .. } => {
+                panic!("client {} hears of a store that there is not: {notice:?}", self.name)
+            }
             Notice::Dispatched { token, .. } | Notice::Lost { token, .. } => {
                 assert!(
                     self.receipts.remove(token),

@@ -184,6 +184,13 @@ fn sorted(notices: &[Notice]) -> Vec<(u128, &Notice)> {
         Notice::Gap { subscription, .. } => subscription.as_u128(),
         Notice::Draining { reconnect_after, .. } => u128::from(*reconnect_after),
         Notice::Dispatched { token, .. } | Notice::Lost { token, .. } => u128::from(*token),
+        Notice::Backlog { .. }
+        | Notice::Replayed { .. }
+        | Notice::Resumed { .. }
+        | Notice::Stored { .. }
+        | Notice::NotStored { .. } => {
+            panic!("there is no store: {notice:?}")
+        }
     };
     let mut sorted: Vec<_> = notices.iter().map(|notice| (place(notice), notice)).collect();
     sorted.sort_by_key(|(place, _)| *place);

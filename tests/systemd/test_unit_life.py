@@ -117,3 +117,18 @@ async def test_the_watchdog_finds_a_router_that_hangs(service):
     await until(it_is_back, "the router is back")
     assert service.pid() != pid and service.connects()
     assert service.says("with result 'watchdog'")
+
+
+async def test_what_is_stored_outlives_a_restart_in_the_sandbox(service):
+    service.configure('[store]\nkind = "sqlite"\n[[store.rule]]\ntopics = ["s.**"]\n')
+    service.ctl("start")
+    async with await connect(service, hello={}) as client:
+        await client.subscribe("s.**", ack=True, durable="d")
+        assert (await client.publish({"topic": "s.a", "id": "e"}))["sequence"] == 1
+    service.ctl("restart")
+    async with await connect(service, hello={}) as client:
+        await client.subscribe("s.**", ack=True, durable="d")
+        message = await client.expect("event")
+        assert (message["event"]["id"], message["sequence"]) == ("e", 1)
+    mode = service.box.output("stat", "-L", "-c", "%a %U", "/var/lib/gadugi-router/events.db").split()
+    assert mode[0] == "600" and mode[1] != "root"

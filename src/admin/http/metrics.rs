@@ -11,14 +11,18 @@ use prometheus_client::registry::Unit;
 use super::super::messages::VERSION;
 use super::super::orders::Phase;
 use super::exposition::{Families, by_priority};
+use super::lasting;
 use super::process::Usage;
 use super::snapshot::Snapshot;
 use crate::router::Reason;
+use crate::store::Health;
 
 /// What they are at one moment.
 #[derive(Debug)]
 pub(super) struct Metrics {
     pub engine: Snapshot,
+    /// Of the event store, if there is one.
+    pub store: Option<Health>,
     pub phase: Phase,
     pub usage: Usage,
 }
@@ -29,6 +33,10 @@ impl Collector for Metrics {
         self.life(&mut families)?;
         self.events(&mut families)?;
         self.deliveries(&mut families)?;
+        lasting::acks(&self.engine.acknowledged, &mut families)?;
+        if let Some(store) = &self.store {
+            lasting::store(store, &mut families)?;
+        }
         self.peers(&mut families)?;
         self.process(&mut families)
     }

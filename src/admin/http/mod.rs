@@ -6,6 +6,7 @@
 
 mod exposition;
 mod host;
+mod lasting;
 mod metrics;
 mod pace;
 mod process;

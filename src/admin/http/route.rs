@@ -112,6 +112,7 @@ impl Desk {
         let format = Format::wanted(headers);
         let metrics = Metrics {
             engine: self.office.hub.with(|router| Snapshot::of(router)),
+            store: self.office.hub.store().map(|store| store.health()),
             phase: self.office.life.borrow().doing,
             usage: self.process.usage(),
         };

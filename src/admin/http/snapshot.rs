@@ -1,7 +1,7 @@
 //! A copy of what the engine counts, made in a moment under its lock.
 
 use crate::protocol::Priority;
-use crate::router::{Latency, Reason, Router, Stats};
+use crate::router::{Acknowledged, Latency, Reason, Router, Stats};
 
 /// What the engine counts. Lists are by priority, lowest first.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct Snapshot {
     /// Dead letters that can be looked at.
     pub kept: usize,
     pub latency: Latency,
+    /// Deliveries that are acknowledged.
+    pub acknowledged: Acknowledged,
 }
 
 impl Snapshot {
@@ -37,6 +39,7 @@ impl Snapshot {
             dead_letters: Reason::ALL.map(|reason| dead.count(reason)),
             kept: dead.iter().len(),
             latency: router.latency().clone(),
+            acknowledged: router.acknowledged(),
         }
     }
 }

@@ -5,15 +5,17 @@
 
 mod explain;
 mod figures;
+mod store;
 mod views;
 
 use serde::{Deserialize, Serialize};
 
 pub use explain::{Explained, Explanation, Fate, Located, Outline, Question, Step};
 pub use figures::{Latency, LoggedError, Quantiles, Rates, Slowest, Top, Topic};
+pub use store::{DurableView, StoreAnswer, StoreFigures, StoreRequest, StoreRule, StoredEvent, StoredEvents};
 pub use views::{
-    Change, Client, Clients, Ended, Health, Kicked, Letter, Letters, Progress, Reason, Reloaded, Requeued,
-    Setting, Status, Subscription, Subscriptions, Totals,
+    Acks, Change, Client, Clients, Ended, Health, Kicked, Letter, Letters, Progress, Reason, Reloaded,
+    Requeued, Setting, Status, StoreHealth, Subscription, Subscriptions, Totals, Tried, Which,
 };
 
 /// The version of this protocol.
@@ -83,6 +85,9 @@ pub enum Request {
     DeadLetters {
         /// Where it begins, 0 for the first one.
         from: usize,
+        /// Which of them.
+        #[serde(default)]
+        which: Which,
     },
     /// The dead letters of one event, with its text: [`Letters`].
     DeadLetter {
@@ -90,15 +95,11 @@ pub enum Request {
         id: String,
     },
     /// Forget dead letters: [`Answer::Purged`].
-    Purge {
-        /// An event's id; all without one.
-        id: Option<String>,
-    },
+    Purge(Which),
     /// Route dead letters once more: [`Requeued`].
-    Requeue {
-        /// An event's id; all without one.
-        id: Option<String>,
-    },
+    Requeue(Which),
+    /// Something of the event store: [`StoreAnswer`].
+    Store(StoreRequest),
     /// What would become of an event: [`Explanation`].
     Explain(Box<Question>),
     /// Where an event is: [`Located`].
@@ -113,10 +114,11 @@ pub enum Request {
 impl Request {
     /// Whether it changes something, which only root, the router's own user and its admins may.
     pub fn changes(&self) -> bool {
-        matches!(
-            self,
-            Self::Kick { .. } | Self::Reload | Self::Drain | Self::Purge { .. } | Self::Requeue { .. }
-        )
+        match self {
+            Self::Kick { .. } | Self::Reload | Self::Drain | Self::Purge(_) | Self::Requeue(_) => true,
+            Self::Store(request) => request.changes(),
+            _ => false,
+        }
     }
 }
 
@@ -154,6 +156,8 @@ pub enum Answer {
     },
     /// Dead letters were routed once more.
     Requeued(Requeued),
+    /// Of the event store.
+    Store(StoreAnswer),
     /// What would become of an event.
     Explained(Explanation),
     /// Where an event is.
@@ -176,6 +180,8 @@ pub enum Code {
     NotFound,
     /// It could be several.
     Ambiguous,
+    /// A value in the request is none of those that it may have.
+    InvalidValue,
     /// The settings have mistakes.
     BadSettings,
     /// The router ends.

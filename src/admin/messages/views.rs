@@ -28,6 +28,12 @@ pub struct Status {
     pub waiting_deliveries: u64,
     /// Since the start.
     pub totals: Totals,
+    /// Of subscriptions that acknowledge.
+    #[serde(default)]
+    pub acks: Acks,
+    /// The event store, if there is one.
+    #[serde(default)]
+    pub store: Option<StoreHealth>,
     /// Lately.
     #[serde(default)]
     pub rates: Rates,
@@ -83,6 +89,42 @@ pub struct Totals {
     pub matched: u64,
     /// Deliveries that were handed to the operating system.
     pub delivered: u64,
+}
+
+/// Deliveries that are acknowledged.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Acks {
+    /// They wait for a client, or until they are tried again.
+    pub waiting: u64,
+    /// Clients have them.
+    pub in_flight: u64,
+    /// Since the start: acknowledged.
+    pub acked: u64,
+    /// Refused.
+    pub nacked: u64,
+    /// Not acknowledged in time.
+    pub timed_out: u64,
+    /// Given back because the client went away.
+    pub disconnected: u64,
+}
+
+/// How the event store is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StoreHealth {
+    /// What is wrong with it, in words.
+    pub failed: Option<String>,
+    /// Changes that wait to be written.
+    pub waiting: u64,
+    /// Since the start: changes that were written.
+    pub written: u64,
+    /// The transactions that they were written in.
+    pub commits: u64,
+    /// Changes that could not be written.
+    pub refused: u64,
+    /// Events that were deleted, since they were beyond a limit.
+    pub deleted: u64,
+    /// How many of these a durable subscription had still to get.
+    pub lost: u64,
 }
 
 /// Dead letters of one reason.
@@ -185,6 +227,15 @@ pub struct Subscription {
     pub group: Option<String>,
     /// Events that were for it.
     pub matched: u64,
+    /// Its durable name.
+    #[serde(default)]
+    pub durable: Option<String>,
+    /// If it acknowledges: deliveries that wait for it, and for those that share its work.
+    #[serde(default)]
+    pub waiting: Option<usize>,
+    /// And those that they have.
+    #[serde(default)]
+    pub in_flight: Option<usize>,
 }
 
 /// A client that was disconnected.
@@ -282,6 +333,31 @@ pub struct Letter {
     pub subscription: Option<String>,
     /// Its bytes.
     pub size: usize,
+    /// What was tried in vain, oldest first, where deliveries are acknowledged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Tried>,
+}
+
+/// An attempt that was in vain.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Tried {
+    /// Seconds since then.
+    pub age: f64,
+    /// Why.
+    pub error: String,
+}
+
+/// Which dead letters: those for which all holds that is said.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Which {
+    /// The event's id, or the beginning of it.
+    pub id: Option<String>,
+    /// Why they are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// A pattern that the event's topic matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
 }
 
 /// What became of dead letters that were routed once more.

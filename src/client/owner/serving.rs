@@ -174,7 +174,8 @@ impl Owner {
                     self.intake.begin(Some(credit));
                 }
             }
-            Message::Other(_) => {}
+            // Only who asks for a replay hears of it.
+            Message::Replayed(_) | Message::Other(_) => {}
         }
         Ok(())
     }

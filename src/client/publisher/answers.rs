@@ -95,6 +95,8 @@ fn of_batch(result: BatchResult, event: &Outgoing) -> Result<Published, Error> {
             event_id: event.name(),
             status: result.status,
             reason: result.reason,
+            sequence: result.sequence,
+            detail: result.detail,
             matched: result.matched,
             refused: result.refused,
             request_id: None,

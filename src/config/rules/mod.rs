@@ -8,6 +8,7 @@ mod level;
 mod list;
 mod number;
 mod origins;
+mod stored;
 mod system;
 mod unit;
 
@@ -17,6 +18,8 @@ pub(super) use http::{HostNames, ListenOn};
 pub(super) use level::Level;
 pub(super) use number::{Auto, duration, size, whole};
 pub(super) use origins::Origins;
+pub use stored::StoreRule;
+pub(super) use stored::StoreRules;
 pub(super) use system::{Account, Accounts, FilePath, Octal};
 pub use unit::{parse_duration, parse_size};
 

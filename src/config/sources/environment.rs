@@ -105,13 +105,13 @@ mod tests {
         let Reading { mistakes, warnings, .. } = reading(&[
             ("GADUGI_ROUTER_SERVICE_HOST", "10.0.0.1"),
             ("GADUGI_ROUTER_LIMITS_PING_INTERVAL", "5s"),
-            ("GADUGI_ROUTER_STORE__PATH", "x"),
+            ("GADUGI_ROUTER_TLS__KEY", "x"),
         ]);
         assert!(mistakes.is_empty());
         assert_eq!(warnings.len(), 3);
         assert!(warnings[0].ends_with("did you mean GADUGI_ROUTER_LIMITS__PING_INTERVAL?"));
         assert!(warnings[1].contains("GADUGI_ROUTER_SERVICE_HOST is ignored: no such setting"));
-        assert!(warnings[2].contains("GADUGI_ROUTER_STORE__PATH is ignored: this version"));
+        assert!(warnings[2].contains("GADUGI_ROUTER_TLS__KEY is ignored: this version"));
     }
 
     #[test]

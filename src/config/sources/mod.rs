@@ -8,6 +8,7 @@ mod json;
 mod names;
 mod toml;
 
+pub(super) use self::toml::given;
 pub(super) use environment::{read_environment, read_flags};
 pub use file::fetch;
 pub(super) use file::{Missing, read_file, read_text};

@@ -68,9 +68,9 @@ mod tests {
 
     #[test]
     fn tables_to_come_and_nonsense_are_told_apart() {
-        assert_eq!(unknown("store"), "this version of the router does not have [store] yet");
+        assert_eq!(unknown("tls"), "this version of the router does not have [tls] yet");
         assert_eq!(unknown("auth.token"), "this version of the router does not have [auth] yet");
-        assert_eq!(unknown("storefront"), "unknown setting");
+        assert_eq!(unknown("tlsx"), "unknown setting");
         assert_eq!(unknown("zebra"), "unknown setting");
     }
 }

@@ -51,7 +51,7 @@ fn read_table(reading: &mut Reading, document: &Document<'_>, prefix: &str, tabl
         };
         let here = || document.locate(key.span().start);
         if let Some(setting) = Setting::find(&name) {
-            reading.set(setting, &given(document, value), |offset| document.locate(offset));
+            reading.set(setting, &given(document.text, value), |offset| document.locate(offset));
         } else if tables().any(|known| known == name) {
             match value.get_ref() {
                 DeValue::Table(inner) => read_table(reading, document, &name, inner),
@@ -64,20 +64,24 @@ fn read_table(reading: &mut Reading, document: &Document<'_>, prefix: &str, tabl
     }
 }
 
-fn given<'a>(document: &Document<'a>, value: &'a Spanned<DeValue<'a>>) -> Given<'a> {
+/// A value in this text.
+pub(in crate::config) fn given<'a>(text: &'a str, value: &'a Spanned<DeValue<'a>>) -> Given<'a> {
     let span = value.span();
-    let mut written = document.text.get(span.clone()).unwrap_or_default();
+    let mut written = text.get(span.clone()).unwrap_or_default();
     let value = match value.get_ref() {
-        DeValue::String(text) => Value::Text(Cow::Borrowed(text)),
+        DeValue::String(content) => Value::Text(Cow::Borrowed(content)),
         DeValue::Integer(number) => match i128::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => Value::Integer(number),
             Err(_) => Value::Other,
         },
         DeValue::Boolean(value) => Value::Bool(*value),
-        DeValue::Array(items) => Value::List(items.iter().map(|item| given(document, item)).collect()),
-        DeValue::Table(_) => {
+        DeValue::Array(items) => Value::List(items.iter().map(|item| given(text, item)).collect()),
+        DeValue::Table(table) => {
             written = "a table";
-            Value::Other
+            let entry = |(key, value): (&'a Spanned<Cow<'a, str>>, &'a Spanned<DeValue<'a>>)| {
+                (Cow::Borrowed(key.get_ref().as_ref()), given(text, value))
+            };
+            Value::Table(table.iter().map(entry).collect())
         }
         DeValue::Float(_) | DeValue::Datetime(_) => Value::Other,
     };
@@ -115,7 +119,7 @@ mod tests {
     #[test]
     fn every_mistake_is_told_with_its_place() {
         let text = "port = 70000\nmax_client = 5\nhost = 1.5\n\n[limits]\nallowed_origins = [\"*\",\n  \"a\", 3]\n\
-                    slow_consumer = { a = 1 }\n[store]\nkind = \"memory\"\n";
+                    slow_consumer = { a = 1 }\n[tls]\nkind = \"memory\"\n";
         let found = mistakes(text);
         assert_eq!(found.len(), 7, "{found:#?}");
         assert_eq!(found[0], "c:1:8: port: must be a whole number from 0 to 65535, not 70000");
@@ -124,7 +128,7 @@ mod tests {
         assert!(found[3].starts_with("c:7:3: limits.allowed_origins: must be an origin"));
         assert!(found[4].starts_with("c:7:8: limits.allowed_origins: must be an origin"));
         assert!(found[5].ends_with("limits.slow_consumer: must be \"evict\" or \"disconnect\", not a table"));
-        assert_eq!(found[6], "c:9:2: store: this version of the router does not have [store] yet");
+        assert_eq!(found[6], "c:9:2: tls: this version of the router does not have [tls] yet");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use diffy::DiffOptions;
 use serde_json::{Value as Json, json};
-use similar::TextDiff;
 
 use super::document::Document;
 use super::value;
@@ -77,8 +77,11 @@ impl Draft {
             |change: config::Change| Change { key: change.key.to_owned(), old: change.old, new: change.new };
         let changes = self.before.difference(&loaded.config).into_iter().map(word).collect();
         let name = self.target.shown();
-        let diff = TextDiff::from_lines(&self.target.before, &text);
-        let diff = diff.unified_diff().context_radius(3).header(&name, &name).to_string();
+        let mut options = DiffOptions::new();
+        options.set_original_filename(name.clone()).set_modified_filename(name);
+        let patch = options.create_patch(&self.target.before, &text);
+        // One that changes nothing would still have a head.
+        let diff = if patch.hunks().is_empty() { String::new() } else { patch.to_string() };
         Ok(Outcome { text, changes, diff, warnings: loaded.warnings })
     }
 }

@@ -98,6 +98,9 @@ impl WatchArgs {
             sources: self.sources.clone(),
             targets: (!self.targets.is_empty()).then(|| self.targets.clone()),
             group: self.group.clone(),
+            ack: None,
+            durable: None,
+            from: None,
         }
     }
 }

@@ -118,13 +118,19 @@ fn batches_over_the_bound_are_refused_as_a_whole() {
 
 #[test]
 fn unsubscribes_name_their_subscription() {
-    let Request::Unsubscribe { subscription_id } =
+    let Request::Unsubscribe { subscription_id, forget: false } =
         request(r#"{"type":"unsubscribe","subscription_id":"\u0078"}"#)
     else {
         panic!("no unsubscribe")
     };
     assert_eq!(subscription_id, "x");
-    for wrong in [r#"{"type":"unsubscribe"}"#, r#"{"type":"unsubscribe","subscription_id":7}"#] {
+    let text = r#"{"type":"unsubscribe","subscription_id":"x","forget":true}"#;
+    assert!(matches!(request(text), Request::Unsubscribe { forget: true, .. }));
+    for wrong in [
+        r#"{"type":"unsubscribe"}"#,
+        r#"{"type":"unsubscribe","subscription_id":7}"#,
+        r#"{"type":"unsubscribe","subscription_id":"x","forget":1}"#,
+    ] {
         assert_eq!(refused(wrong).error.code, ErrorCode::InvalidMessage);
     }
 }

@@ -138,12 +138,14 @@ fn health_is_told_in_full() {
 fn hello_lists_what_is_there() {
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(
-        written(Reply::Hello, None),
+        written(Reply::Hello { stores: false }, None),
         format!(
-            r#"{{"type":"hello","protocol":2,"server":"gadugi-router/{version}","features":["batch","credit","draining","expiry","gap","groups","lean","receipt","request_id","several_levels","targets"]}}"#
+            r#"{{"type":"hello","protocol":2,"server":"gadugi-router/{version}","features":["ack","backlog","batch","credit","dead_letters","draining","expiry","gap","groups","lean","receipt","request_id","several_levels","targets"]}}"#
         )
     );
     assert!(FEATURES.is_sorted());
+    let with_store = written(Reply::Hello { stores: true }, None);
+    assert!(with_store.contains(r#""draining","durable","expiry""#), "{with_store}");
 }
 
 #[test]
@@ -162,7 +164,7 @@ fn gaps_count_by_priority() {
     expired[4] = 1;
     evicted[0] = 12;
     evicted[9] = 3;
-    let gap = |evicted, expired| Reply::Gap { subscription_id: ID, evicted, expired };
+    let gap = |evicted, expired| Reply::Gap { subscription_id: ID, evicted, expired, lost: &none };
     assert_eq!(
         written(gap(&evicted, &none), None),
         format!(r#"{{"type":"gap","subscription_id":"{ID_TEXT}","evicted":{{"1":12,"10":3}}}}"#)

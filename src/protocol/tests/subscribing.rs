@@ -58,10 +58,62 @@ fn what_existing_clients_send_besides_is_tolerated() {
 }
 
 #[test]
-fn extensions_that_are_not_there_yet_are_refused_by_name() {
-    for key in ["ack", "max_in_flight", "ack_timeout_ms", "durable", "from", "backlog_interval_ms"] {
-        let text = format!(r#"{{"max_retries":3,"{key}":1}}"#);
-        assert_eq!(subscription(&text).unwrap_err(), format!("this router does not have `{key}` yet"));
+fn what_lasts_is_named_and_begins_somewhere() {
+    let wanted =
+        subscription(r#"{"durable":"d","ack":true,"from":{"last":3},"backlog_interval_ms":1000}"#).unwrap();
+    assert_eq!((wanted.durable.as_deref(), wanted.from), (Some("d"), Some(Start::Last(3))));
+    assert_eq!(wanted.ack.unwrap().backlog_ms, Some(1_000));
+    let at = |time: &str| subscription(&format!(r#"{{"from":{{"time":{time}}}}}"#)).map(|wanted| wanted.from);
+    assert_eq!(at(r#""1970-01-01T00:00:01Z""#), Ok(Some(Start::Time(Time::from_micros(1_000_000)))));
+    for (text, expected) in [
+        (r#"{"durable":5,"ack":true}"#, "`durable` must be a string; got 5"),
+        (r#"{"durable":"","ack":true}"#, "`durable` must not be empty"),
+        (
+            r#"{"from":{"last":1},"ack":true}"#,
+            "`from` with `ack` needs `durable`, which remembers what was acknowledged",
+        ),
+        (r#"{"from":{"sequence":1.5}}"#, "`from.sequence` must be a whole number from 0; got 1.5"),
+        (r#"{"backlog_interval_ms":1000}"#, "`backlog_interval_ms` needs `ack`: true"),
+        (
+            r#"{"ack":true,"backlog_interval_ms":10}"#,
+            "`backlog_interval_ms` must be a whole number from 1000 to 86400000; got 10",
+        ),
+    ] {
+        assert_eq!(subscription(text).unwrap_err(), expected, "{text}");
+    }
+}
+
+#[test]
+fn acknowledgement_is_asked_for_with_bounds_of_its_own() {
+    for (text, expected) in [
+        ("{}", None),
+        (r#"{"ack":false,"max_retries":3}"#, None),
+        (r#"{"ack":true}"#, Some(Acks::default())),
+        (
+            r#"{"ack":true,"max_in_flight":1,"ack_timeout_ms":600000,"max_retries":0}"#,
+            Some(Acks { max_in_flight: 1, timeout_ms: 600_000, max_retries: 0, backlog_ms: None }),
+        ),
+    ] {
+        assert_eq!(subscription(text).unwrap().ack, expected, "{text}");
+    }
+    for (text, expected) in [
+        (r#"{"ack":1}"#, "`ack` must be true or false; got 1"),
+        (r#"{"max_in_flight":1}"#, "`max_in_flight` needs `ack`: true"),
+        (r#"{"ack":false,"ack_timeout_ms":1000}"#, "`ack_timeout_ms` needs `ack`: true"),
+        (
+            r#"{"ack":true,"max_in_flight":0}"#,
+            "`max_in_flight` must be a whole number from 1 to 100000; got 0",
+        ),
+        (
+            r#"{"ack":true,"ack_timeout_ms":99}"#,
+            "`ack_timeout_ms` must be a whole number from 100 to 86400000; got 99",
+        ),
+        (
+            r#"{"ack":true,"max_retries":-1}"#,
+            "`max_retries` must be a whole number from 0 to 4294967295; got -1",
+        ),
+    ] {
+        assert_eq!(subscription(text).unwrap_err(), expected, "{text}");
     }
 }
 
@@ -72,7 +124,7 @@ fn what_is_wrong_is_named() {
         ("null", "`subscription` must be an object; got null"),
         (
             r#"{"topic":"a"}"#,
-            "unknown key `topic`; the keys are topics, types, priorities, sources, targets, group",
+            "unknown key `topic`; the keys are topics, types, priorities, sources, targets, group, ack, max_in_flight, ack_timeout_ms, max_retries, backlog_interval_ms, durable, from",
         ),
         (r#"{"topics":"a"}"#, "`topics` must be a list; got a string"),
         (r#"{"topics":["a",5]}"#, "`topics[1]` must be a string; got 5"),
@@ -133,4 +185,29 @@ fn long_lists_and_long_names_are_refused() {
             .unwrap_err()
             .contains("257 bytes")
     );
+}
+
+#[test]
+fn an_event_is_wanted_when_it_passes_all_filters() {
+    let event = |text: &str| match decode(text, &mut Stub::default()).unwrap().request {
+        Request::Publish(publish) => publish.event,
+        other => panic!("{other:?}"),
+    };
+    let event = event(
+        r#"{"type":"publish","event":{"topic":"task.a.b","type":"task.failed","priority":5,"source":"x","target":"me"}}"#,
+    );
+    for (wish, is_wanted) in [
+        ("{}", true),
+        (r#"{"topics":[]}"#, true),
+        (r#"{"topics":["other","task.**"]}"#, true),
+        (r#"{"topics":["task.*"]}"#, false),
+        (r#"{"types":["task.failed"],"priorities":[5],"sources":["y","x"],"targets":["me"]}"#, true),
+        (r#"{"types":["task.created"]}"#, false),
+        (r#"{"priorities":[6]}"#, false),
+        (r#"{"sources":["me"]}"#, false),
+        (r#"{"targets":["x"]}"#, false),
+    ] {
+        let wanted = subscription(wish).unwrap();
+        assert_eq!(wanted.admits(&event), is_wanted, "{wish}");
+    }
 }

@@ -28,8 +28,8 @@ fn a_receipt_tells_who_took_the_event_and_who_could_not() {
     assert_eq!(
         world.turn(publisher, ALL).notices,
         [
-            Notice::Dispatched { token: 7, matched: 1, refused: refused(1, 0) },
-            Notice::Dispatched { token: 8, matched: 0, refused: refused(0, 2) },
+            Notice::Dispatched { token: 7, matched: 1, refused: refused(1, 0), sequence: 0 },
+            Notice::Dispatched { token: 8, matched: 0, refused: refused(0, 2), sequence: 0 },
         ]
     );
     assert_eq!(world.take(full), ["first"]);
@@ -41,7 +41,7 @@ fn zero_matched_is_an_answer() {
     let publisher = world.client();
     publish(&mut world, publisher, 1, numbered(1, 5), None);
     world.dispatch();
-    let expected = Notice::Dispatched { token: 1, matched: 0, refused: Refusals::default() };
+    let expected = Notice::Dispatched { token: 1, matched: 0, refused: Refusals::default(), sequence: 0 };
     assert_eq!(world.turn(publisher, ALL).notices, [expected]);
 }
 
@@ -56,7 +56,7 @@ fn an_event_lost_in_the_queue_is_reported_with_its_reason() {
     publish(&mut world, publisher, 3, numbered("expired", 5), Some(10));
     world.now = 30;
     world.router.expire(30);
-    let lost = |token, reason| Notice::Lost { token, reason };
+    let lost = |token, reason| Notice::Lost { token, reason, sequence: 0 };
     assert_eq!(
         world.turn(publisher, ALL).notices,
         [lost(1, Reason::Evicted), lost(2, Reason::Expired), lost(3, Reason::Expired)]
@@ -93,7 +93,10 @@ fn a_subscriber_expelled_by_the_event_is_counted_as_slow() {
     publish(&mut world, publisher, 1, numbered(2, 5), None);
     world.dispatch();
     let refused = Refusals { slow_consumer: 1, ..Refusals::default() };
-    assert_eq!(world.turn(publisher, ALL).notices, [Notice::Dispatched { token: 1, matched: 0, refused }]);
+    assert_eq!(
+        world.turn(publisher, ALL).notices,
+        [Notice::Dispatched { token: 1, matched: 0, refused, sequence: 0 }]
+    );
 }
 
 #[test]

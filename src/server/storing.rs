@@ -1,0 +1,339 @@
+//! The store beside the engine: events on their way to the disk, whose publishers wait to hear that they are safe, and
+//! what the engine wants of the store.
+//!
+//! Locks: the engine's may be held when something is handed to the store, never the other way round.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use slab::Slab;
+use uuid::Uuid;
+
+use super::hub::{Hub, wall_clock};
+use super::letters;
+use crate::protocol::{Event, Health, HealthStatus, Start, Subscription};
+use crate::router::{ClientKey, DeadLetter, Entry, Errand, Fed, LetterNumber, Millis, Standing};
+use crate::store::{
+    Bounds, Change, Durable, Kind, Level, MOST_DURABLES, Mark, NO_ROOM, OnCommit, Outcome, Page, RuleId,
+    Sequence, State, Store, StoreError, Stored,
+};
+
+/// Of a change whose end nobody waits for.
+const NOBODY: Mark = Mark::MAX;
+
+/// The store at work.
+#[derive(Clone)]
+pub(super) struct Storing {
+    hub: Weak<Hub>,
+    store: Store,
+    under_way: UnderWay,
+}
+
+/// What is handed over and not answered. No more than the store's queue takes.
+pub(super) type UnderWay = Arc<Mutex<Slab<Pending>>>;
+
+/// Something whose end is waited for.
+pub(super) enum Pending {
+    Event(Entry),
+    Durable(Box<Asked>),
+    /// A dead letter that is to have another chance.
+    Again(Box<DeadLetter>),
+}
+
+/// A client that asks for a durable subscription.
+pub(super) struct Asked {
+    pub client: ClientKey,
+    /// The client's own mark.
+    pub token: u64,
+    pub id: Uuid,
+    pub wanted: Subscription,
+}
+
+fn lock(under_way: &Mutex<Slab<Pending>>) -> MutexGuard<'_, Slab<Pending>> {
+    // Held for a few lines that do not panic.
+    under_way.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Storing {
+    pub fn new(hub: Weak<Hub>, store: Store, under_way: UnderWay) -> Self {
+        Self { hub, store, under_way }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The rule that an event is stored by, if any.
+    pub fn rule_of(&self, event: &Event) -> Option<RuleId> {
+        self.store.rule_of(event.topic())
+    }
+
+    /// Hands an event to the store. Its publisher hears by a notice.
+    pub fn publish(&self, entry: Entry, rule: RuleId, ttl: Option<Millis>) -> Result<(), StoreError> {
+        let event = Arc::clone(&entry.event);
+        let expires = ttl.map(|ttl| wall_clock().after_millis(ttl));
+        self.submit(Change::Append { event, rule, expires }, Pending::Event(entry))
+            .map_err(|(error, _)| error)
+    }
+
+    /// Nothing is on its way to the disk.
+    pub fn is_idle(&self) -> bool {
+        lock(&self.under_way).is_empty()
+    }
+
+    /// Finds out, or notes, where a durable subscription begins. The client hears by a notice.
+    pub fn resume(&self, asked: Asked) {
+        let start = match asked.wanted.from {
+            None => return self.enrol(asked, None),
+            Some(Start::Sequence(sequence)) => return self.enrol(asked, Some(sequence)),
+            Some(start) => start,
+        };
+        let (storing, wanted) = (self.clone(), Arc::new(asked.wanted.clone()));
+        // The client is told by whoever can: the store if it answers, or else here.
+        let asked = Arc::new(Mutex::new(Some(asked)));
+        let waiting = Arc::clone(&asked);
+        let take = |asked: &Mutex<Option<Asked>>| asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let sought = self.store.seek(start, wanted, move |found| {
+            let Some(asked) = take(&waiting) else { return };
+            match found {
+                Ok(first) => storing.enrol(asked, Some(first)),
+                Err(error) => storing.refuse(asked, &error),
+            }
+        });
+        if let Err(error) = sought
+            && let Some(asked) = take(&asked)
+        {
+            self.refuse(asked, &error);
+        }
+    }
+
+    fn enrol(&self, asked: Asked, from: Option<Sequence>) {
+        let Some(name) = asked.wanted.durable.clone() else { return };
+        let wanted = Subscription { durable: None, from: None, ..asked.wanted.clone() };
+        // Strings and numbers: writing them cannot fail.
+        let wanted = serde_json::to_string(&wanted).unwrap_or_default().into();
+        let change = Change::Durable { name, wanted, from };
+        if let Err((error, Pending::Durable(asked))) = self.submit(change, Pending::Durable(Box::new(asked)))
+        {
+            self.refuse(*asked, &error);
+        }
+    }
+
+    /// It is noted: where it stands is read, and the engine told.
+    fn enrolled(&self, asked: Asked) {
+        let Some(name) = asked.wanted.durable.clone() else { return };
+        let storing = self.clone();
+        let (client, token) = (asked.client, asked.token);
+        let read = self.store.durable(name, move |found| {
+            let Some(hub) = storing.hub.upgrade() else { return };
+            let standing = match found {
+                Ok(Some(durable)) => Ok(standing(&durable)),
+                Ok(None) => Err("it was forgotten at the same moment; ask again".into()),
+                Err(error) => Err(error.to_string().into()),
+            };
+            let Asked { client, token, id, wanted } = asked;
+            hub.with(|router| router.answer_resume((client, token), id, wanted, standing));
+        });
+        if let Err(error) = read {
+            self.answer_refused(client, token, &error);
+        }
+    }
+
+    fn refuse(&self, asked: Asked, error: &StoreError) {
+        self.answer_refused(asked.client, asked.token, error);
+    }
+
+    fn answer_refused(&self, client: ClientKey, token: u64, error: &StoreError) {
+        let (Some(hub), why) = (self.hub.upgrade(), error.to_string().into()) else { return };
+        hub.with(|router| router.refuse_resume(client, token, why));
+    }
+
+    /// What is wrong with it, for whoever asks how the router is.
+    pub fn trouble(&self, health: &mut Health) {
+        let problem = match self.store.health().state {
+            State::Working => return,
+            State::Failed(error) => error.to_string(),
+            State::Ended => "it has ended".to_owned(),
+        };
+        health.errors.push(format!("event store: {problem}"));
+        if health.status == HealthStatus::Healthy {
+            health.status = HealthStatus::Degraded;
+        }
+    }
+
+    fn submit(&self, change: Change, pending: Pending) -> Result<(), (StoreError, Pending)> {
+        let mark = lock(&self.under_way).insert(pending);
+        self.store.submit(change, mark as Mark).map_err(|error| (error, lock(&self.under_way).remove(mark)))
+    }
+
+    /// Does what the engine wants. No lock may be held.
+    pub fn run(&self, errand: Errand) {
+        match errand {
+            Errand::Level { name, priority, from, wanted } => {
+                let (storing, asked) = (self.clone(), name.clone());
+                let fed = move |page: Result<Page, StoreError>| {
+                    let Some(hub) = storing.hub.upgrade() else { return };
+                    let fed = page.ok().map(|page| feed(page, hub.now()));
+                    hub.with(|router| router.fed(&name, priority, from, fed, hub.moment()));
+                };
+                if self.store.level((priority, from), wanted, Bounds::default(), fed).is_err() {
+                    self.with(|hub| {
+                        hub.with(|router| router.fed(&asked, priority, from, None, hub.moment()))
+                    });
+                }
+            }
+            Errand::Seek { subscription, start, wanted } => {
+                let storing = self.clone();
+                let sought = move |found: Result<Sequence, StoreError>| {
+                    storing.with(|hub| hub.with(|router| router.sought(subscription, found.ok(), hub.now())));
+                };
+                if self.store.seek(start, wanted, sought).is_err() {
+                    self.with(|hub| hub.with(|router| router.sought(subscription, None, hub.now())));
+                }
+            }
+            Errand::Replay { subscription, from, wanted } => {
+                let storing = self.clone();
+                let read = move |page: Result<Page, StoreError>| {
+                    let Some(hub) = storing.hub.upgrade() else { return };
+                    let fed = page.ok().map(|page| feed(page, hub.now()));
+                    hub.with(|router| router.replayed(subscription, from, fed, hub.moment()));
+                };
+                if self.store.events(from, wanted, Bounds::default(), read).is_err() {
+                    self.with(|hub| {
+                        hub.with(|router| router.replayed(subscription, from, None, hub.moment()))
+                    });
+                }
+            }
+            Errand::StoreAgain(letter) => self.again(letter),
+            Errand::Bury(number, letter) => self.bury(number, &letter),
+            other => self.note(other),
+        }
+    }
+
+    /// A dead letter is stored as a new event; where that is no longer to be, it is only matched.
+    fn again(&self, letter: DeadLetter) {
+        let Some(rule) = self.rule_of(&letter.event) else {
+            return self.with(|hub| {
+                hub.with(|router| router.publish(Arc::clone(&letter.event), None, None, hub.moment()));
+                hub.leave_backlog();
+            });
+        };
+        let change = Change::Append { event: Arc::clone(&letter.event), rule, expires: None };
+        if let Err((_, Pending::Again(letter))) = self.submit(change, Pending::Again(Box::new(letter))) {
+            self.with(|hub| hub.with(|router| router.not_stored_again(*letter)));
+        }
+    }
+
+    /// Events go first: of a flood of dead letters only those are written for which there is room.
+    fn bury(&self, number: LetterNumber, letter: &DeadLetter) {
+        if self.store.is_behind() {
+            return;
+        }
+        self.with(|hub| {
+            let letter = letters::written(number, letter, hub.clocks());
+            if let Err(error) = self.store.submit(Change::Bury(letter), NOBODY) {
+                tracing::debug!(%error, "a dead letter is not kept in the store");
+            }
+        });
+    }
+
+    /// What is lost of these is written again with the next of its kind, or else comes twice after a restart.
+    fn note(&self, errand: Errand) {
+        let change = match errand {
+            Errand::Floor { name, priority, floor } => Change::Floor { name, priority, floor },
+            Errand::Done { name, priority, sequence } => Change::Acked { name, priority, sequence },
+            Errand::Seen { name } => Change::Seen { name },
+            Errand::Told { name, lost } => Change::Told { name, lost },
+            Errand::Forget { name } => Change::Forget { name },
+            Errand::Level { .. } | Errand::Seek { .. } | Errand::Replay { .. } => return,
+            Errand::Mourn(_) | Errand::StoreAgain(_) | Errand::Bury(..) => return,
+            Errand::Unbury(ids) => Change::Unbury { ids },
+        };
+        if let Err(error) = self.store.submit(change, NOBODY) {
+            tracing::debug!(%error, "not noted in the store");
+        }
+    }
+
+    fn with(&self, work: impl FnOnce(&Hub)) {
+        if let Some(hub) = self.hub.upgrade() {
+            work(&hub);
+        }
+    }
+}
+
+/// Where a durable subscription stands, as the engine knows it.
+fn standing(durable: &Durable) -> Standing {
+    let of = |part: fn(&Level) -> u64| std::array::from_fn(|level| part(&durable.levels[level]));
+    Standing { floors: of(|level| level.floor), lost: of(|level| level.lost), done: durable.acked.clone() }
+}
+
+/// A page as the engine takes it, its times on the engine's clock.
+fn feed(page: Page, now: Millis) -> Fed {
+    let wall = wall_clock().micros();
+    let deadline = |expires: i64| now.saturating_add_signed(expires.saturating_sub(wall) / 1_000);
+    let events = page.events.into_iter().map(|Stored { event, expires, .. }| {
+        (event, expires.map_or(Millis::MAX, |expires| deadline(expires.micros())))
+    });
+    Fed { events: events.collect(), next: page.next, is_end: page.is_end }
+}
+
+/// What the store tells of each transaction, to be passed on to the engine.
+pub(super) fn pass_on(hub: Weak<Hub>, under_way: UnderWay) -> OnCommit {
+    Box::new(move |outcomes| {
+        let Some(hub) = hub.upgrade() else { return };
+        let now = hub.moment();
+        let (mut events, mut durables) = (Vec::new(), Vec::new());
+        for (pending, outcome) in take_out(&under_way, outcomes) {
+            match pending {
+                Pending::Event(entry) => events.push((entry, outcome)),
+                Pending::Durable(asked) => durables.push((asked, outcome)),
+                Pending::Again(letter) if outcome.is_ok() => {
+                    events.push((Entry::of_nobody(letter.event, now), outcome));
+                }
+                Pending::Again(letter) => hub.with(|router| router.not_stored_again(*letter)),
+            }
+        }
+        if !events.is_empty() {
+            publish(&hub, events);
+        }
+        let Some(storing) = hub.storing() else { return };
+        for (asked, outcome) in durables {
+            match outcome {
+                Ok(NO_ROOM) => {
+                    let text = format!(
+                        "there are {MOST_DURABLES} durable subscriptions, the most there may be; forget some"
+                    );
+                    storing.refuse(*asked, &StoreError::new(Kind::Busy, text));
+                }
+                Ok(_) => storing.enrolled(*asked),
+                Err(error) => storing.refuse(*asked, &error),
+            }
+        }
+    })
+}
+
+fn publish(hub: &Hub, events: Vec<(Entry, Result<u64, StoreError>)>) {
+    let now = hub.now();
+    // One error for all that failed together.
+    let mut why: Option<Arc<str>> = None;
+    hub.with(|router| {
+        for (entry, outcome) in events {
+            match outcome {
+                Ok(sequence) => router.publish_stored(entry, sequence, now),
+                Err(error) => {
+                    let why = why.get_or_insert_with(|| error.to_string().into());
+                    router.not_stored(entry.receipt, why);
+                }
+            }
+        }
+    });
+    hub.leave_backlog();
+}
+
+fn take_out(
+    under_way: &Mutex<Slab<Pending>>,
+    outcomes: Vec<Outcome>,
+) -> Vec<(Pending, Result<u64, StoreError>)> {
+    let mut under_way = lock(under_way);
+    let known = outcomes.into_iter().filter(|(mark, _)| *mark != NOBODY);
+    known.filter_map(|(mark, outcome)| Some((under_way.try_remove(mark as usize)?, outcome))).collect()
+}

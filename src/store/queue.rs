@@ -1,0 +1,210 @@
+//! The queue before the thread that writes: bounded, and closed while the store has failed.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::handle::Settings;
+use super::{Change, Health, Kind, Limits, Mark, Rules, State, StoreError};
+use crate::protocol::Priority;
+
+/// The most changes, and bytes of changes, in one transaction: it is what has to fit into memory twice, and what a
+/// publisher waits for at most before its own transaction begins.
+const COMMIT_CHANGES: usize = 4_096;
+const COMMIT_BYTES: usize = 16 << 20;
+/// What the handles and the thread share.
+pub(super) struct Queue {
+    inner: Mutex<Inner>,
+    /// Something came.
+    comes: Condvar,
+    settings: Settings,
+}
+
+struct Inner {
+    lanes: Lanes,
+    /// Changes and bytes that were taken in and are not answered.
+    waiting: usize,
+    bytes: usize,
+    rules: Option<(Rules, Limits)>,
+    /// Somebody wants ages looked at now.
+    tend: bool,
+    ended: bool,
+    /// The thread waits for something to come: waking it is a system call, and most events come while it works.
+    sleeps: bool,
+    health: Health,
+}
+
+/// What the thread is to do next.
+pub(super) enum Work {
+    Commit(Vec<(Change, Mark)>),
+    Rules(Rules, Limits),
+    Tend,
+    End,
+}
+
+impl Queue {
+    pub fn new(settings: Settings) -> Self {
+        let inner = Inner {
+            lanes: Lanes::default(),
+            waiting: 0,
+            bytes: 0,
+            rules: None,
+            tend: false,
+            ended: false,
+            sleeps: false,
+            health: Health::default(),
+        };
+        Self { inner: Mutex::new(inner), comes: Condvar::new(), settings }
+    }
+
+    /// Held for a few lines that do not panic.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a change in, or says at once why not.
+    pub fn push(&self, change: Change, mark: Mark) -> Result<(), StoreError> {
+        let bytes = change.bytes();
+        let mut inner = self.lock();
+        if inner.ended {
+            return Err(StoreError::ended());
+        }
+        if let State::Failed(error) = &inner.health.state {
+            return Err(error.clone());
+        }
+        let Settings { queue_changes, queue_bytes, .. } = self.settings;
+        // One alone is always taken, however large.
+        if inner.waiting > 0 && (inner.waiting >= queue_changes || inner.bytes + bytes > queue_bytes) {
+            let message = format!(
+                "the event store is behind: {} changes of {} bytes wait to be written; publish again later",
+                inner.waiting, inner.bytes
+            );
+            return Err(StoreError::new(Kind::Busy, message));
+        }
+        inner.waiting += 1;
+        inner.bytes += bytes;
+        inner.lanes.push(change, mark);
+        let sleeps = std::mem::take(&mut inner.sleeps);
+        drop(inner);
+        if sleeps {
+            self.comes.notify_one();
+        }
+        Ok(())
+    }
+
+    pub fn set_rules(&self, rules: Rules, dead: Limits) {
+        self.lock().rules = Some((rules, dead));
+        self.comes.notify_one();
+    }
+
+    pub fn tend(&self) {
+        self.lock().tend = true;
+        self.comes.notify_one();
+    }
+
+    pub fn end(&self) {
+        self.lock().ended = true;
+        self.comes.notify_all();
+    }
+
+    pub fn is_behind(&self) -> bool {
+        let inner = self.lock();
+        let Settings { queue_changes, queue_bytes, .. } = self.settings;
+        inner.waiting > queue_changes / 2 || inner.bytes > queue_bytes / 2
+    }
+
+    pub fn health(&self) -> Health {
+        let inner = self.lock();
+        Health { waiting: inner.waiting, waiting_bytes: inner.bytes, ..inner.health.clone() }
+    }
+
+    /// Waits for work. Without any for a while, tidying up is the work.
+    pub fn next(&self, patience: Option<Duration>) -> Work {
+        let since = Instant::now();
+        let mut inner = self.lock();
+        loop {
+            // Rules come first: what waits may be stored by them.
+            if let Some((rules, dead)) = inner.rules.take() {
+                return Work::Rules(rules, dead);
+            }
+            let changes = inner.lanes.take();
+            if !changes.is_empty() {
+                return Work::Commit(changes);
+            }
+            if inner.ended {
+                return Work::End;
+            }
+            if std::mem::take(&mut inner.tend) {
+                return Work::Tend;
+            }
+            inner.sleeps = true;
+            let Some(patience) = patience else {
+                inner = self.comes.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = patience.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                return Work::Tend;
+            }
+            inner = self.comes.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits until it is time to try again, or the end. Whether it goes on.
+    pub fn pause(&self, patience: Duration) -> bool {
+        let inner = self.lock();
+        let waited = self.comes.wait_timeout_while(inner, patience, |inner| !inner.ended);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.ended
+    }
+
+    pub fn answered(&self, count: usize, bytes: usize, change: impl FnOnce(&mut Health)) {
+        let mut inner = self.lock();
+        inner.waiting -= count;
+        inner.bytes -= bytes;
+        change(&mut inner.health);
+    }
+
+    /// Takes out all that waits.
+    pub fn take_all(&self) -> Vec<(Change, Mark)> {
+        self.lock().lanes.take_all()
+    }
+
+    pub fn set(&self, change: impl FnOnce(&mut Health)) {
+        change(&mut self.lock().health);
+    }
+}
+
+/// What waits, the most urgent first: durable subscriptions before events, those by their priority, and dead letters last. A
+/// burst of low ones must not hold up a high one before it is even stored.
+#[derive(Default)]
+struct Lanes([VecDeque<(Change, Mark)>; Priority::LEVELS + 2]);
+
+impl Lanes {
+    fn push(&mut self, change: Change, mark: Mark) {
+        let lane = match &change {
+            Change::Append { event, .. } => Priority::LEVELS - event.priority().index(),
+            Change::Bury(_) | Change::Unbury { .. } => Priority::LEVELS + 1,
+            _ => 0,
+        };
+        self.0[lane].push_back((change, mark));
+    }
+
+    /// Those that fit into one transaction.
+    fn take(&mut self) -> Vec<(Change, Mark)> {
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        for lane in &mut self.0 {
+            while let Some((change, _)) = lane.front() {
+                bytes += change.bytes();
+                if taken.len() == COMMIT_CHANGES || (!taken.is_empty() && bytes > COMMIT_BYTES) {
+                    return taken;
+                }
+                taken.extend(lane.pop_front());
+            }
+        }
+        taken
+    }
+
+    fn take_all(&mut self) -> Vec<(Change, Mark)> {
+        self.0.iter_mut().flat_map(|lane| lane.drain(..)).collect()
+    }
+}

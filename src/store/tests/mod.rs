@@ -1,0 +1,9 @@
+//! The room as a whole, through the handle and through the trait.
+
+mod alike;
+mod durables;
+mod files;
+mod kit;
+mod retention;
+mod trouble;
+mod working;

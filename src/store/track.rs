@@ -1,0 +1,119 @@
+//! What every kind of store has to know alike: how far durable subscriptions are, what is over its limits, and how
+//! texts become events again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Level, Limits, Sequence};
+use crate::protocol::{Blank, Event, Priority, Request, Subscription, Time, decode};
+
+/// How far a durable subscription is.
+#[derive(Clone, Debug)]
+pub(super) struct Tracked {
+    wanted: Subscription,
+    pub levels: [Level; Priority::LEVELS],
+    /// By level, above its floor.
+    pub acked: BTreeSet<(Priority, Sequence)>,
+}
+
+impl Tracked {
+    /// It has nothing to get up to `floor`. A wish that cannot be read counts as one for everything.
+    pub fn new(wanted: &str, floor: Sequence) -> Self {
+        let levels = [Level { floor, lost: 0 }; Priority::LEVELS];
+        Self { wanted: wish(wanted), levels, acked: BTreeSet::new() }
+    }
+
+    pub fn set_wanted(&mut self, wanted: &str) {
+        self.wanted = wish(wanted);
+    }
+
+    /// Everything of all levels up to here is done with.
+    pub fn lowest(&self) -> Sequence {
+        self.levels.iter().map(|level| level.floor).min().unwrap_or(0)
+    }
+
+    /// Whether it changes anything.
+    pub fn ack(&mut self, priority: Priority, sequence: Sequence) -> bool {
+        sequence > self.levels[priority.index()].floor && self.acked.insert((priority, sequence))
+    }
+
+    /// Whether it changes anything.
+    pub fn raise(&mut self, priority: Priority, floor: Sequence) -> bool {
+        let level = &mut self.levels[priority.index()];
+        let is_higher = floor > level.floor;
+        if is_higher {
+            level.floor = floor;
+            self.acked.retain(|&(of, sequence)| of != priority || sequence > floor);
+        }
+        is_higher
+    }
+
+    pub fn tell(&mut self, lost: &[u64; Priority::LEVELS]) {
+        for (level, told) in self.levels.iter_mut().zip(lost) {
+            level.lost = level.lost.saturating_sub(*told);
+        }
+    }
+
+    /// Whether an event of this number and level may be one that it has still to get; the wish was not asked.
+    pub fn may_lack(&self, priority: Priority, sequence: Sequence) -> bool {
+        sequence > self.levels[priority.index()].floor && !self.acked.contains(&(priority, sequence))
+    }
+
+    /// The event is deleted. Whether it has lost it.
+    pub fn lose(&mut self, sequence: Sequence, event: &Event) -> bool {
+        let is_lost = self.may_lack(event.priority(), sequence) && self.wanted.admits(event);
+        self.levels[event.priority().index()].lost += u64::from(is_lost);
+        is_lost
+    }
+}
+
+fn wish(text: &str) -> Subscription {
+    let message = format!(r#"{{"type":"subscribe","subscription":{text}}}"#);
+    match decode(&message, &mut Blank).map(|incoming| incoming.request) {
+        Ok(Request::Subscribe(wanted)) => wanted,
+        _ => Subscription::default(),
+    }
+}
+
+/// The event that a text of the store is.
+pub(super) fn event_of(text: &str) -> Option<Arc<Event>> {
+    let message = format!(r#"{{"type":"publish","event":{text}}}"#);
+    // What is stored is complete.
+    match decode(&message, &mut Blank).map(|incoming| incoming.request) {
+        Ok(Request::Publish(publish)) => Some(publish.event),
+        _ => None,
+    }
+}
+
+/// What one rule holds.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Holding {
+    pub name: String,
+    pub limits: Limits,
+    pub events: u64,
+    pub bytes: u64,
+}
+
+impl Holding {
+    pub fn add(&mut self, bytes: usize) {
+        self.events += 1;
+        self.bytes += bytes as u64;
+    }
+
+    pub fn remove(&mut self, events: u64, bytes: u64) {
+        self.events = self.events.saturating_sub(events);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    pub fn is_urgent(&self) -> bool {
+        self.limits.is_urgent(self.events, self.bytes)
+    }
+
+    /// Whether the oldest, stored then, has to go.
+    pub fn is_over(&self, oldest: Time, now: Time) -> bool {
+        let age = now.micros().saturating_sub(oldest.micros());
+        let is_old = |most: Duration| u128::try_from(age).is_ok_and(|age| age > most.as_micros());
+        self.limits.excess(self.events, self.bytes) != (0, 0) || self.limits.max_age.is_some_and(is_old)
+    }
+}
