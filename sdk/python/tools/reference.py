@@ -31,6 +31,7 @@ and what to choose, is in the [README](../sdk/python/README.md); how clients beh
 SECTIONS = {
     "Clients": ["EventRouterClient", "SyncEventRouterClient", "EventStream"],
     "Events": ["Event", "EventMetadata", "EventPriority", "EventType", "DeliveryStatus"],
+    "Acknowledged delivery": ["Delivery", "Nack", "Backlog", "DeadLetter"],
     "What the client tells": [
         "PublishResult", "PendingPublish", "ConnectionState", "StateChange", "Gap", "HandlerError",
     ],

@@ -9,6 +9,7 @@ async with EventRouterClient("ws://localhost:9090") as client:
     await client.publish("task.created", {"task_id": "123"}, priority=EventPriority.HIGH)
 """
 
+from .acks import Backlog, DeadLetter, Delivery, Nack
 from .client import EventRouterClient
 from .errors import (
     AuthenticationError,
@@ -34,9 +35,12 @@ from .version import __version__
 
 __all__ = [
     "AuthenticationError",
+    "Backlog",
     "BufferFull",
     "ConnectionFailed",
     "ConnectionState",
+    "DeadLetter",
+    "Delivery",
     "DeliveryStatus",
     "Event",
     "EventMetadata",
@@ -50,6 +54,7 @@ __all__ = [
     "InvalidEvent",
     "InvalidSubscription",
     "MaxClientsReached",
+    "Nack",
     "NoResponders",
     "NotConnected",
     "PendingPublish",

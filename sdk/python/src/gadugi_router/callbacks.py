@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable
 from typing import Any, Callable
 
+from .acks import Delivery, Nack
 from .events import Event
 from .results import HandlerError
 
@@ -25,6 +26,10 @@ def _is_being_cancelled() -> bool:
     """Whether this task is to end. Before Python 3.11 nobody can know, and it ends."""
     cancelling = getattr(asyncio.current_task(), "cancelling", None)
     return cancelling is None or cancelling() > 0
+
+
+def _event_of(told: Event | Delivery) -> Event:
+    return told.event if isinstance(told, Delivery) else told
 
 
 class Callbacks:
@@ -52,7 +57,7 @@ class Callbacks:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def handle(self, function: Function, event: Event) -> Any:
+    async def handle(self, function: Function, event: Event | Delivery) -> Any:
         """Calls a handler of events; None if it raised."""
         try:
             result = function(event)
@@ -61,11 +66,30 @@ class Callbacks:
             if _is_being_cancelled():
                 raise
             # It was something that the handler waited for.
-            self.report(HandlerError(error, name_of(function), event))
+            self.report(HandlerError(error, name_of(function), _event_of(event)))
             return None
         except Exception as error:
-            self.report(HandlerError(error, name_of(function), event))
+            self.report(HandlerError(error, name_of(function), _event_of(event)))
             return None
+
+    async def acknowledged(self, function: Function, delivery: Delivery) -> None:
+        """Calls a handler with a delivery's event, and says what became of it: done when it returns."""
+        try:
+            result = function(delivery.event)
+            if inspect.isawaitable(result):
+                await result
+        except Nack as refusal:
+            delivery.nack(str(refusal), delay=refusal.delay)
+        except asyncio.CancelledError as error:
+            delivery.nack("cancelled", delay=0 if _is_being_cancelled() else None)
+            if _is_being_cancelled():
+                raise
+            self.report(HandlerError(error, name_of(function), delivery.event))
+        except Exception as error:
+            delivery.nack(f"{type(error).__name__}: {error}")
+            self.report(HandlerError(error, name_of(function), delivery.event))
+        else:
+            delivery.ack()
 
     def report(self, problem: HandlerError) -> None:
         """Tells of an error in a handler; to the log when nobody asked for it."""

@@ -7,9 +7,10 @@ import time
 from collections import Counter, defaultdict
 from typing import Any, Callable
 
+from .acks import Delivery
 from .callbacks import Callbacks
 from .credit import Credit
-from .events import Event
+from .events import Event, EventPriority
 from .results import Gap
 from .settings import Settings
 from .subscriptions import Subscription
@@ -84,9 +85,10 @@ class Deliveries:
         if self._nudged is not None and not self._nudged.done():
             self._nudged.set_result(None)
 
-    def add(self, subscription: Subscription, event: Event, size: int) -> None:
-        """An event has come, in a message of that size."""
-        if not subscription.is_new(event.id):
+    def add(self, subscription: Subscription, event: Event, size: int, delivery: Delivery | None = None) -> None:
+        """An event has come, in a message of that size; `delivery` if it is to be acknowledged."""
+        # What is delivered again has been here before.
+        if delivery is None and not subscription.is_new(event.id):
             self.duplicates += 1
             self._credit.done(size)
         elif subscription.at_once is not None:
@@ -94,7 +96,9 @@ class Deliveries:
             self._credit.done(size)
         elif not self.is_closing and (subscription.is_stream or subscription.handler is not None):
             no_room = self._count >= self._settings.max_local_events or self._bytes >= self._settings.max_local_bytes
-            subscription.waiting.add(int(event.priority), (event, size))
+            # A replay goes before what is live, in its own order.
+            priority = int(EventPriority.SYSTEM if subscription.is_replaying else event.priority)
+            subscription.waiting.add(priority, (event if delivery is None else delivery, size))
             self._busy.add(subscription)
             self._count += 1
             self._bytes += size
@@ -106,9 +110,11 @@ class Deliveries:
                 subscription.running += 1
                 self._callbacks.spawn(self._run(subscription, subscription.handler))
         else:
+            if delivery is not None:
+                delivery.nack("the client is closing", delay=0)
             self._credit.done(size)
 
-    def take(self, subscription: Subscription) -> Event | None:
+    def take(self, subscription: Subscription) -> Event | Delivery | None:
         """The most urgent event that waits for a subscription, for somebody who does not say when it is done."""
         waiting = self._pop(subscription)
         if waiting is None:
@@ -118,10 +124,11 @@ class Deliveries:
 
     def forget(self, subscription: Subscription) -> None:
         """What waits for a subscription that is no more."""
-        while self.take(subscription) is not None:
-            pass
+        while (waiting := self.take(subscription)) is not None:
+            if isinstance(waiting, Delivery):
+                waiting.nack("nobody is subscribed any more", delay=0)
 
-    def _pop(self, subscription: Subscription) -> tuple[Event, int] | None:
+    def _pop(self, subscription: Subscription) -> tuple[Event | Delivery, int] | None:
         waiting = subscription.waiting.pop()
         if not subscription.waiting:
             self._busy.discard(subscription)
@@ -130,12 +137,12 @@ class Deliveries:
         return waiting
 
     async def _run(self, subscription: Subscription, handler: Any) -> None:
-        handle, clock, done = self._callbacks.handle, time.monotonic, self._credit.done
+        clock, done = time.monotonic, self._credit.done
         turn_ends, calls = clock() + TURN, 0
         try:
             while not subscription.is_closed and (waiting := self._pop(subscription)) is not None:
                 try:
-                    await handle(handler, waiting[0])
+                    await self._handle(subscription, handler, waiting[0])
                 finally:
                     done(waiting[1])
                 calls += 1
@@ -145,12 +152,21 @@ class Deliveries:
         finally:
             subscription.running -= 1
 
+    async def _handle(self, subscription: Subscription, handler: Any, waiting: Event | Delivery) -> None:
+        if not isinstance(waiting, Delivery) or subscription.ack == "manual":
+            await self._callbacks.handle(handler, waiting)
+        else:
+            await self._callbacks.acknowledged(handler, waiting)
+
     def _shed_one(self) -> None:
         """The newest of the lowest priority goes, whomever it is for."""
         victim = min(self._busy, key=lambda subscription: subscription.waiting.lowest())
         waiting = victim.waiting.pop_lowest(newest=True)
         if waiting is not None:
-            event, size = waiting
+            shed, size = waiting
+            event = shed.event if isinstance(shed, Delivery) else shed
+            if isinstance(shed, Delivery):
+                shed.nack("the client has no room")
             if not self._shed:
                 asyncio.get_running_loop().call_later(REPORT_AFTER, self.report_shed)
             self._shed[victim.id][int(event.priority)] += 1

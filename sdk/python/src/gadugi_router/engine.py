@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
+from .acks import Backlog, Delivery
 from .buffer import Outgoing
 from .callbacks import Callbacks, Function
 from .codec import decode_event, to_bytes
@@ -40,6 +41,8 @@ class Engine:
         self.callbacks = Callbacks()
         self.on_state: list[Function] = []
         self.on_gap: list[Function] = []
+        self.on_backlog: list[Function] = []
+        self.on_replayed: list[Function] = []
         self.on_publish_failed: list[Function] = []
         self.on_message: dict[str, list[Function]] = {}
         self.subscriptions = Subscriptions()
@@ -138,8 +141,8 @@ class Engine:
         if answer is not None:
             self.callbacks.spawn(self._report_later(subscription, answer))
 
-    def remove_subscription(self, subscription: Subscription) -> Awaitable[Any] | None:
-        """Unsubscribes for good."""
+    def remove_subscription(self, subscription: Subscription, forget: bool = False) -> Awaitable[Any] | None:
+        """Unsubscribes for good. `forget`: of a durable one, the router forgets the name."""
         router_id, session = subscription.router_id, self.link.session
         self.subscriptions.remove(subscription)
         self._resize()
@@ -147,7 +150,8 @@ class Engine:
         if router_id is None or session is None:
             return None
         try:
-            return session.ask({"type": "unsubscribe", "subscription_id": router_id})
+            message = {"type": "unsubscribe", "subscription_id": router_id}
+            return session.ask({**message, "forget": True} if forget else message)
         except NotConnected:
             return None
 
@@ -162,7 +166,7 @@ class Engine:
             for message, size in self.subscriptions.named(subscription, reply):
                 self._deliver(message, size)
 
-        return session.ask({"type": "subscribe", "subscription": subscription.spec}, named)
+        return session.ask({"type": "subscribe", "subscription": subscription.wish()}, named)
 
     async def _report_refusal(self, subscription: Subscription, answer: Awaitable[Any]) -> None:
         try:
@@ -207,7 +211,11 @@ class Engine:
             self.credit.done(size)
             self.callbacks.report(HandlerError(error, f"an event that cannot be read: {message!r:.300}"))
         else:
-            self.deliveries.add(subscription, event, size)
+            subscription.sequence = max(subscription.sequence, message.get("sequence") or 0)
+            delivery, session = None, self.link.session
+            if "delivery_id" in message and session is not None:
+                delivery = Delivery(event, message, session, subscription.heartbeat)
+            self.deliveries.add(subscription, event, size, delivery)
 
     def message_came(self, message: dict[str, Any]) -> None:
         """Anything but an event."""
@@ -217,7 +225,18 @@ class Engine:
         elif kind == "gap":
             subscription = self.subscriptions.of(message)
             if subscription is not None:
-                self._gap(Gap(subscription.id, _by_priority(message, "evicted"), _by_priority(message, "expired")))
+                evicted, expired, lost = (_by_priority(message, name) for name in ("evicted", "expired", "lost"))
+                self._gap(Gap(subscription.id, evicted, expired, lost))
+        elif kind == "backlog":
+            subscription = self.subscriptions.of(message)
+            if subscription is not None and self.on_backlog:
+                self.callbacks.fire(self.on_backlog, Backlog.of(subscription.id, message))
+        elif kind == "replayed":
+            subscription = self.subscriptions.of(message)
+            if subscription is not None:
+                subscription.sequence = max(subscription.sequence, int(message["sequence"]))
+                subscription.is_replaying = False
+                self.callbacks.fire(self.on_replayed, subscription.id)
         functions = self.on_message.get(kind)
         if functions:
             self.callbacks.fire(functions, message)

@@ -31,10 +31,12 @@ class PublishResult(str):
         status: `queued` (accepted), `dropped` or `rejected`.
         reason: Why not: the router's `queue_full`, `rate_limited`, `draining`; the client's own `buffer_full` (it had
             to give way while there was no connection), `expired` (its time was over before there was one), `closed`
-            (`disconnect` came first).
+            (`disconnect` came first); `store_unavailable`: it is to be stored and could not be.
         matched: With receipt="dispatched": how many subscriptions took it. 0 is an answer, not an error.
         refused: With receipt="dispatched": how many could not take it, by reason.
         attempts: How often it was sent. More than one: an answer was lost on the way.
+        sequence: Its number in the router's store, if it is stored: then the answer came when it was safe.
+        detail: More about the reason, for a person.
     """
 
     status: str
@@ -42,6 +44,8 @@ class PublishResult(str):
     matched: int | None
     refused: dict[str, int]
     attempts: int
+    sequence: int | None
+    detail: str | None
 
     @classmethod
     def make(cls, event_id: str, answer: dict[str, Any], attempts: int) -> PublishResult:
@@ -52,6 +56,8 @@ class PublishResult(str):
         result.matched = answer.get("matched")
         result.refused = answer.get("refused") or {}
         result.attempts = attempts
+        result.sequence = answer.get("sequence")
+        result.detail = answer.get("detail")
         return result
 
     @property
@@ -104,12 +110,14 @@ class Gap:
         subscription_id: As `subscribe` returned it.
         evicted: How many of each priority gave way to others.
         expired: How many of each priority reached the end of their `ttl` while they waited.
+        lost: Of a durable subscription: how many of each priority were deleted from the store before they came.
         local: Shed by this client's own bound (`max_local_events`), not by the router.
     """
 
     subscription_id: str
     evicted: dict[int, int] = field(default_factory=dict)
     expired: dict[int, int] = field(default_factory=dict)
+    lost: dict[int, int] = field(default_factory=dict)
     local: bool = False
 
 

@@ -59,6 +59,7 @@ class Session:
         self._work = asyncio.Event()
         self._publishing = False
         self._is_paused = False
+        self._has_ended = False
         self._hello: dict[str, Any] = {}
         self.client_id = ""
         self.features: frozenset[str] = frozenset()
@@ -107,6 +108,19 @@ class Session:
         self._work.set()
         return answer
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the other side can still hear."""
+        return self._socket.close_code is None and not self._has_ended
+
+    def say(self, message: dict[str, Any]) -> bool:
+        """Sends what has no answer, before all events that wait. False: the connection has ended."""
+        if not self.is_open:
+            return False
+        self._posted.append(to_bytes(message))
+        self._work.set()
+        return True
+
     def grant(self, events: int, size: int) -> bool:
         """Lets the router send so much more. False: the connection has ended."""
         if self._socket.close_code is not None:
@@ -149,6 +163,7 @@ class Session:
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
             self._asks.close()
+            self._has_ended = True
         error = next(iter(done)).exception()
         self._socket.transport.abort()
         return error or ConnectionFailed("the connection ended")

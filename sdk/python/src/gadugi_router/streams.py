@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Callable
+from typing import Callable, Generic, TypeVar, cast
 
 from .deliveries import Deliveries
-from .events import Event
 from .subscriptions import Subscription
 
+Told = TypeVar("Told")
 
-class EventStream:
-    """Events, the most urgent that has come first. It ends when the client is disconnected or the stream closed.
+
+class EventStream(Generic[Told]):
+    """Events (or deliveries), the most urgent that has come first. It ends with the client, or when it is closed.
 
     It is subscribed from its creation on. Leaving the loop does not end it: use `async with`, or `aclose`. One that
     nobody refers to any more ends by itself.
@@ -31,10 +32,10 @@ class EventStream:
         """As gap notices name it."""
         return self._subscription.id
 
-    def __aiter__(self) -> EventStream:
+    def __aiter__(self) -> EventStream[Told]:
         return self
 
-    async def __anext__(self) -> Event:
+    async def __anext__(self) -> Told:
         subscription = self._subscription
         while (event := self._deliveries.take(subscription)) is None:
             if subscription.is_closed:
@@ -42,9 +43,9 @@ class EventStream:
             woken = self._loop.create_future()
             subscription.readers.append(woken)
             await woken
-        return event
+        return cast(Told, event)
 
-    async def __aenter__(self) -> EventStream:
+    async def __aenter__(self) -> EventStream[Told]:
         return self
 
     async def __aexit__(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Callable, TypeVar
 
+from .acks import Ack, DeadLetter, Delivery, lasting
 from .callbacks import Function
 from .engine import Engine
 from .errors import NotConnected, RouterError
@@ -32,11 +35,21 @@ class Subscribing:
         types: Iterable[EventType] | None = None,
         priorities: Iterable[Priority] | None = None,
         sources: Iterable[str] | None = None,
-        callback: Callable[[Event], Any] | None = None,
+        callback: Callable[..., Any] | None = None,
         *,
         group: str | None = None,
         targets: Iterable[str] | None = None,
         concurrency: int | None = None,
+        ack: Ack = False,
+        durable: str | None = None,
+        max_in_flight: int | None = None,
+        ack_timeout: float | None = None,
+        max_retries: int | None = None,
+        backlog_interval: float | None = None,
+        heartbeat: bool = True,
+        from_sequence: int | None = None,
+        from_time: datetime | str | None = None,
+        last: int | None = None,
     ) -> str:
         """Subscribes, for this connection and those that follow it.
 
@@ -49,17 +62,46 @@ class Subscribing:
             group: Of all members of a group, one gets each event.
             targets: Only events for one of these targets.
             concurrency: How many calls may run at a time; None: the client's `handler_concurrency`.
+            ack: True: an event is done when `callback` returns; when it raises, it is delivered again (raise Nack to
+                say when, and why). "manual": `callback` gets a Delivery and says itself what becomes of it.
+            durable: A name by which the subscription outlives this client and the router: it goes on after the last
+                event that was acknowledged. Clients with the same name share its events. Needs ack.
+            max_in_flight: How many events may be here and not acknowledged; None: `concurrency`. What waits, waits in
+                the router, the most urgent first.
+            ack_timeout: After how many seconds without a sign an event is delivered again; None: the router's 30.
+            max_retries: How often that happens before it is a dead letter; None: the router's 3.
+            backlog_interval: How often (seconds) functions of `on_backlog` hear what waits.
+            heartbeat: Whether the router is told that a handler is still at it. False: what takes longer than
+                `ack_timeout` is given to somebody else.
+            from_sequence, from_time, last: Stored events first: from this number, from this time on, or the last so
+                many; then live ones, without gap or repeat, also across lost connections. Of a durable subscription:
+                where a new one begins.
 
         Returns:
             The subscription's id, for `unsubscribe`; it stays the same whatever happens to the connection.
 
         Raises:
             InvalidSubscription: The router refused it.
-            UnsupportedByRouter: The router has no groups, targets or `**`.
+            UnsupportedByRouter: The router has no groups, targets or `**`, no acknowledgements or no store.
             RequestTimeout: No answer within the client's `timeout`.
         """
         spec = specification(topics, types, priorities, sources, group, targets)
-        subscription = self._new(spec, callback, concurrency)
+        at_a_time = self._engine.settings.handler_concurrency if concurrency is None else concurrency
+        spec.update(
+            lasting(
+                ack,
+                durable,
+                max_in_flight,
+                ack_timeout,
+                max_retries,
+                backlog_interval,
+                from_sequence,
+                from_time,
+                last,
+                concurrency=at_a_time,
+            )
+        )
+        subscription = self._new(spec, callback, concurrency, ack, heartbeat)
         try:
             answer = self._engine.add_subscription(subscription)
         except Exception:
@@ -68,8 +110,14 @@ class Subscribing:
         await self._engine.confirmed(subscription, answer)
         return subscription.id
 
-    async def unsubscribe(self, subscription_id: str) -> bool:
-        """Ends a subscription. What has come and is not handled yet is thrown away.
+    async def unsubscribe(self, subscription_id: str, *, forget: bool = False) -> bool:
+        """Ends a subscription. What has come and is not handled yet is thrown away; if it is acknowledged, it is given
+        back.
+
+        Args:
+            subscription_id: As `subscribe` returned it.
+            forget: Of a durable one, the router forgets the name, and what has not been delivered. Not while others are
+                subscribed by it.
 
         Returns:
             False if there is none with this id.
@@ -77,7 +125,7 @@ class Subscribing:
         subscription = self._engine.subscriptions.all.get(subscription_id)
         if subscription is None:
             return False
-        answer = self._engine.remove_subscription(subscription)
+        answer = self._engine.remove_subscription(subscription, forget)
         if answer is not None:
             # Where the router does not know it, it is ended all the same.
             with contextlib.suppress(NotConnected, RouterError, asyncio.TimeoutError):
@@ -98,16 +146,22 @@ class Subscribing:
         group: str | None = None,
         targets: Iterable[str] | None = None,
         concurrency: int | None = None,
+        ack: Ack = False,
+        heartbeat: bool = True,
+        **acknowledged: Any,
     ) -> Callable[[F], F]:
         """Decorates a handler: subscribes to the topics, before or after `connect`.
 
         An event that fits several of the topics comes once, also to a handler that is registered several times. What
-        the router has against the subscription goes to the functions of `on_error`.
+        the router has against the subscription goes to the functions of `on_error`. It takes all that `subscribe` does
+        about acknowledgement, durable names and replay.
         """
         spec = specification(topics, types, priorities, sources, group, targets)
+        at_a_time = self._engine.settings.handler_concurrency if concurrency is None else concurrency
+        spec.update(lasting(ack, concurrency=at_a_time, **acknowledged))
 
         def register(function: F) -> F:
-            self._engine.add_in_background(self._new(spec, function, concurrency))
+            self._engine.add_in_background(self._new(spec, function, concurrency, ack, heartbeat))
             return function
 
         return register
@@ -120,7 +174,7 @@ class Subscribing:
         sources: Iterable[str] | None = None,
         group: str | None = None,
         targets: Iterable[str] | None = None,
-    ) -> EventStream:
+    ) -> EventStream[Event]:
         """Events to iterate over: `async with client.events("task.*") as events: async for event in events: …`.
 
         It is subscribed at once. While nobody takes what comes, it waits: here up to `prefetch` events, then in the
@@ -128,9 +182,54 @@ class Subscribing:
         """
         subscription = self._new(specification(topics, types, priorities, sources, group, targets), None, 1)
         subscription.is_stream = True
-        stream = EventStream(subscription, self._engine.deliveries, self._engine.remove_subscription)
+        stream: EventStream[Event] = EventStream(
+            subscription, self._engine.deliveries, self._engine.remove_subscription
+        )
         self._engine.add_in_background(subscription)
         return stream
+
+    def deliveries(
+        self,
+        *topics: str,
+        types: Iterable[EventType] | None = None,
+        priorities: Iterable[Priority] | None = None,
+        sources: Iterable[str] | None = None,
+        group: str | None = None,
+        targets: Iterable[str] | None = None,
+        heartbeat: bool = True,
+        **acknowledged: Any,
+    ) -> EventStream[Delivery]:
+        """Deliveries to iterate over, each to be acknowledged: `async for delivery in …: …; delivery.ack()`.
+
+        As `events`; it takes all that `subscribe` does about acknowledgement, durable names and replay. What was taken
+        and not acknowledged when the stream is closed is given back by the router.
+        """
+        spec = specification(topics, types, priorities, sources, group, targets)
+        spec.update(lasting("manual", **acknowledged))
+        subscription = self._new(spec, None, 1, "manual", heartbeat)
+        subscription.is_stream = True
+        stream: EventStream[Delivery] = EventStream(
+            subscription, self._engine.deliveries, self._engine.remove_subscription
+        )
+        self._engine.add_in_background(subscription)
+        return stream
+
+    async def subscribe_dead_letters(self, callback: Callable[[DeadLetter], Any], *reasons: str) -> str:
+        """Has a function called with each DeadLetter: of these reasons (`retries`, `expired`, …), or of all.
+
+        Returns:
+            The subscription's id.
+
+        Raises:
+            UnsupportedByRouter: The router does not tell of dead letters.
+        """
+
+        async def told(notice: Event) -> None:
+            result = callback(DeadLetter.of(notice))
+            if inspect.isawaitable(result):
+                await result
+
+        return await self.subscribe([f"$dead.{reason}" for reason in reasons] or ["$dead.*"], callback=told)
 
     async def request(
         self,
@@ -172,6 +271,14 @@ class Subscribing:
         """Registers a function that gets each Gap: what was shed because this client is too slow."""
         return _appended(self._engine.on_gap, function)
 
+    def on_backlog(self, function: F) -> F:
+        """Registers a function that gets each Backlog: what waits for a subscription with `backlog_interval`."""
+        return _appended(self._engine.on_backlog, function)
+
+    def on_replayed(self, function: F) -> F:
+        """Registers a function that gets the id of a subscription whose replay has reached what is live."""
+        return _appended(self._engine.on_replayed, function)
+
     def on_error(self, function: F) -> F:
         """Registers a function that gets each HandlerError. Without one they go to the log."""
         return _appended(self._engine.callbacks.on_error, function)
@@ -197,7 +304,12 @@ class Subscribing:
         self._engine.expect_reply(by)
 
     def _new(
-        self, spec: dict[str, Any], function: Callable[[Event], Any] | None, concurrency: int | None
+        self,
+        spec: dict[str, Any],
+        function: Callable[..., Any] | None,
+        concurrency: int | None,
+        ack: Ack = False,
+        heartbeat: bool = True,
     ) -> Subscription:
         settings = self._engine.settings
         if concurrency is not None and concurrency < 1:
@@ -208,7 +320,9 @@ class Subscribing:
             concurrency=concurrency or settings.handler_concurrency,
             dedupe=settings.dedupe,
             # Programs for the old client had to register a handler twice, by `on` and `subscribe`.
-            seen=None if "group" in spec else self._engine.subscriptions.seen_by(function),
+            seen=None if "group" in spec or ack else self._engine.subscriptions.seen_by(function),
+            ack=ack,
+            heartbeat=heartbeat,
         )
 
 

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
+from .acks import ACK_TIMEOUT, HEARTBEATS, Ack, Delivery
 from .errors import UnsupportedByRouter
 from .events import Event
 from .levels import Levels
@@ -32,13 +33,22 @@ class Subscription:
         dedupe: int = 0,
         seen: OrderedDict[str, None] | None = None,
         at_once: Callable[[Event], None] | None = None,
+        ack: Ack = False,
+        heartbeat: bool = True,
     ) -> None:
         self.id = str(uuid.uuid4())
         self.spec = spec
         self.handler = handler
         self.at_once = at_once
+        # How events are acknowledged, and how often (seconds) the router hears that one is being worked on.
+        self.ack = ack
+        timeout = spec.get("ack_timeout_ms", ACK_TIMEOUT * 1000) / 1000
+        self.heartbeat = timeout / HEARTBEATS if heartbeat else None
+        # The last stored event that has come, and whether what comes is a replay, whose order is that of publishing.
+        self.sequence = 0
+        self.is_replaying = False
         self.concurrency = concurrency
-        self.waiting: Levels[tuple[Event, int]] = Levels()
+        self.waiting: Levels[tuple[Event | Delivery, int]] = Levels()
         self.running = 0
         # A stream's: whom to wake when an event has come, or when there will be none.
         self.readers: list[asyncio.Future[None]] = []
@@ -66,11 +76,23 @@ class Subscription:
         needs = {
             "groups": "group" in self.spec,
             "targets": "targets" in self.spec,
+            "ack": "ack" in self.spec,
+            "backlog": "backlog_interval_ms" in self.spec,
+            "durable": "durable" in self.spec,
+            "replay": "from" in self.spec,
+            "dead_letters": any(pattern.startswith("$dead.") for pattern in self.spec["topics"]),
             "several_levels": any(pattern.split(".")[-1] == "**" for pattern in self.spec["topics"]),
         }
         for feature, wanted in needs.items():
             if wanted and not has(feature):
                 raise UnsupportedByRouter(f"this router has no `{feature}`, which {self.spec} needs")
+
+    def wish(self) -> dict[str, Any]:
+        """The protocol's `subscription` object as it is now: a replay goes on where it was."""
+        self.is_replaying = "from" in self.spec and "durable" not in self.spec
+        if self.is_replaying and self.sequence:
+            return {**self.spec, "from": {"sequence": self.sequence + 1}}
+        return self.spec
 
     def wake_readers(self) -> None:
         """For a stream: look again."""
@@ -90,7 +112,7 @@ class Subscriptions:
 
     def share_work(self) -> bool:
         """Whether any of them is a member of a group."""
-        return any("group" in subscription.spec for subscription in self.all.values())
+        return any("group" in subscription.spec or "durable" in subscription.spec for subscription in self.all.values())
 
     def seen_by(self, handler: Callable[[Event], Any] | None) -> OrderedDict[str, None] | None:
         """What a handler has seen that is registered already. Not of groups: each of them has the right to a call."""

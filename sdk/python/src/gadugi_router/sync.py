@@ -181,7 +181,7 @@ class SyncEventRouterClient:
     ) -> None:
         self.disconnect()
 
-    def _iterate(self, stream: EventStream, timeout: float | None) -> Iterator[Event]:
+    def _iterate(self, stream: EventStream[Event], timeout: float | None) -> Iterator[Event]:
         try:
             while True:
                 event = self._call(_next_of(stream, timeout))
@@ -222,7 +222,7 @@ class SyncEventRouterClient:
         return work()
 
 
-async def _next_of(stream: EventStream, timeout: float | None) -> Event | None:
+async def _next_of(stream: EventStream[Event], timeout: float | None) -> Event | None:
     try:
         return await asyncio.wait_for(stream.__anext__(), timeout)
     except (asyncio.TimeoutError, StopAsyncIteration):
