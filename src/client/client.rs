@@ -16,8 +16,9 @@ use super::outgoing::{Outgoing, Pending};
 use super::owner::Ask;
 use super::settings::Settings;
 use super::stream::Events;
+use super::subscribing::Wanted;
 use super::table::Taker;
-use super::{Address, Error, NewEvent, Notice, Published, State, Subscription};
+use super::{Address, Deliveries, Error, NewEvent, Notice, Published, State, Subscription};
 use crate::protocol::{Health, PublishOptions};
 pub(super) use handle::Handle;
 
@@ -126,15 +127,45 @@ impl Client {
     /// # Errors
     /// If the router does not take the subscription, or has not what it needs, or does not answer in time.
     pub async fn subscribe(&self, wanted: Subscription) -> Result<Events, Error> {
-        let wanted = Box::new(wanted.checked()?);
+        let wanted = wanted.checked(false)?;
         let inbox = Arc::new(Inbox::new(Arc::clone(&self.0.intake)));
         // From here on, whoever stops waiting drops the stream, and that unsubscribes.
         let events = Events::new(Arc::clone(&inbox), Arc::clone(&self.0));
+        self.fill(inbox, wanted).await.map(|()| events)
+    }
+
+    /// As [`subscribe`](Self::subscribe), and each event is delivered until it is acknowledged: by hand, or by
+    /// [`Deliveries::handle`]. What waits, waits in the router, the most urgent first: here is only what is in flight
+    /// ([`max_in_flight`](Subscription::max_in_flight)).
+    ///
+    /// ```no_run
+    /// # async fn work(event: &gadugi_router::client::Event) -> std::io::Result<()> { Ok(()) }
+    /// # async fn example(client: gadugi_router::client::Client) -> Result<(), gadugi_router::client::Error> {
+    /// use gadugi_router::client::Subscription;
+    ///
+    /// let mut tasks = client.deliveries(Subscription::new(["task.*"]).durable("worker")).await?;
+    /// while let Some(delivery) = tasks.recv().await {
+    ///     match work(&delivery.event).await {
+    ///         Ok(()) => delivery.ack(),
+    ///         Err(error) => delivery.nack(error),
+    ///     };
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn deliveries(&self, wanted: Subscription) -> Result<Deliveries, Error> {
+        let wanted = wanted.checked(true)?;
+        let inbox = Arc::new(Inbox::new(Arc::clone(&self.0.intake)));
+        let deliveries = Deliveries::new(Arc::clone(&inbox), Arc::clone(&self.0));
+        self.fill(inbox, wanted).await.map(|()| deliveries)
+    }
+
+    async fn fill(&self, inbox: Arc<Inbox>, wanted: Wanted) -> Result<(), Error> {
         let (confirm, confirmed) = oneshot::channel();
-        self.0
-            .ask(Ask::Subscribe { id: inbox.id, wanted, taker: Taker::Stream(inbox), confirm }, confirmed)
-            .await?;
-        Ok(events)
+        let (id, wanted, taker) = (inbox.id, Box::new(wanted), Taker::Stream(inbox));
+        self.0.ask(Ask::Subscribe { id, wanted, taker, confirm }, confirmed).await
     }
 
     /// How the router is.

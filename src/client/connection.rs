@@ -14,7 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use uuid::Uuid;
 
-use super::message::{Delivery, Heard, Message};
+use super::message::{Arrival, Heard, Message};
 use super::traffic::Traffic;
 use super::{Address, Error, Request};
 use pulse::Pulse;
@@ -170,7 +170,7 @@ impl Connection {
         drop(timeout(LAST_WORDS, self.socket.close(None)).await);
     }
 
-    fn subscription(&self, of: &Delivery) -> Option<Uuid> {
+    fn subscription(&self, of: &Arrival) -> Option<Uuid> {
         of.subscription.or_else(|| self.subscriptions.get(&of.sub?).copied())
     }
 

@@ -1,7 +1,10 @@
 //! What the router at the other end has.
 
 use super::{Connection, Error};
-use crate::protocol::{PublishOptions, Receipt, Subscription};
+use crate::protocol::{Pattern, PublishOptions, Receipt, Subscription};
+
+/// The topics of dead letters begin so.
+pub(super) const DEAD: &str = "$dead.";
 
 /// Extensions of the protocol that make a difference here; a router of part 1 has none.
 #[derive(Clone, Copy, Default, Debug)]
@@ -14,6 +17,11 @@ pub(super) struct Features {
     groups: bool,
     targets: bool,
     several_levels: bool,
+    ack: bool,
+    backlog: bool,
+    durable: bool,
+    replay: bool,
+    dead_letters: bool,
 }
 
 impl Features {
@@ -27,6 +35,11 @@ impl Features {
             groups: connection.has("groups"),
             targets: connection.has("targets"),
             several_levels: connection.has("several_levels"),
+            ack: connection.has("ack"),
+            backlog: connection.has("backlog"),
+            durable: connection.has("durable"),
+            replay: connection.has("replay"),
+            dead_letters: connection.has("dead_letters"),
         }
     }
 
@@ -43,14 +56,20 @@ impl Features {
 
     /// Whether the router would do what a subscription asks for, and nothing else.
     pub fn suffice_for(&self, wanted: &Subscription) -> Result<(), Error> {
-        if wanted.group.is_some() && !self.groups {
-            Err(Error::Unsupported("groups"))
-        } else if wanted.targets.is_some() && !self.targets {
-            Err(Error::Unsupported("targets"))
-        } else if !self.several_levels && wanted.topics.iter().any(|topic| topic.has_tail()) {
-            Err(Error::Unsupported("several_levels"))
-        } else {
-            Ok(())
+        let is_about_dead_letters = |topic: &Pattern| topic.as_str().starts_with(DEAD);
+        let needs = [
+            ("groups", self.groups, wanted.group.is_some()),
+            ("targets", self.targets, wanted.targets.is_some()),
+            ("several_levels", self.several_levels, wanted.topics.iter().any(Pattern::has_tail)),
+            ("ack", self.ack, wanted.ack.is_some()),
+            ("backlog", self.backlog, wanted.ack.is_some_and(|ack| ack.backlog_ms.is_some())),
+            ("durable", self.durable, wanted.durable.is_some()),
+            ("replay", self.replay, wanted.from.is_some()),
+            ("dead_letters", self.dead_letters, wanted.topics.iter().any(is_about_dead_letters)),
+        ];
+        match needs.into_iter().find(|(_, has, needs)| *needs && !has) {
+            Some((feature, _, _)) => Err(Error::Unsupported(feature)),
+            None => Ok(()),
         }
     }
 }

@@ -15,13 +15,15 @@ use crate::protocol::{Health, Priority, delivery};
 #[non_exhaustive]
 pub enum Message {
     /// An event.
-    Event(Box<Delivery>),
+    Event(Box<Arrival>),
     /// What became of an event that was published.
     Published(Published),
     /// What became of events that were published together.
     PublishedBatch(PublishedBatch),
     /// A subscription was made.
     Subscribed(Subscribed),
+    /// A subscription has ended, as it was asked for.
+    Unsubscribed(Unsubscribed),
     /// Something is wrong; the connection stays open.
     Error(Refusal),
     /// How the router is.
@@ -30,6 +32,8 @@ pub enum Message {
     Gap(Box<Gap>),
     /// A replay has reached what is live.
     Replayed(Replayed),
+    /// Something waits for a subscription that acknowledges.
+    Backlog(Backlog),
     /// The router winds down.
     Draining(Draining),
     /// Something else, by its `type`.
@@ -38,15 +42,17 @@ pub enum Message {
     Unreadable(String),
 }
 
-/// An event and the subscription that it is delivered for.
+/// An event as it arrives, and the subscription that it is delivered for.
 #[derive(Clone, Debug)]
-pub struct Delivery {
+pub struct Arrival {
     /// The event, whole.
     pub event: Event,
     /// The subscription; none if the router did not tell this client of it.
     pub subscription: Option<Uuid>,
     /// Its number in the router's store, where the subscription counts them.
     pub sequence: Option<u64>,
+    /// What the delivery is called, if it has to be acknowledged on this connection.
+    pub delivery_id: Option<Box<str>>,
     /// What a lean delivery calls the subscription.
     pub(super) sub: Option<u32>,
     /// How many bytes came.
@@ -126,6 +132,13 @@ pub struct Subscribed {
     pub request_id: Option<String>,
 }
 
+/// A subscription that has ended.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct Unsubscribed {
+    /// What its request was called.
+    pub request_id: Option<String>,
+}
+
 /// An error as the router tells it.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub struct Refusal {
@@ -182,6 +195,23 @@ pub struct Replayed {
     pub events: u64,
 }
 
+/// What waits for a subscription that acknowledges, as it was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+pub struct Backlog {
+    /// The subscription.
+    #[serde(deserialize_with = "uuid")]
+    pub subscription_id: Uuid,
+    /// How many events wait in the router.
+    pub waiting: u64,
+    /// There are others in its store.
+    #[serde(default)]
+    pub more: bool,
+    /// For how many milliseconds the oldest has waited.
+    pub oldest_age_ms: u64,
+    /// The most urgent of them.
+    pub highest_priority: Priority,
+}
+
 /// The router winds down, and delivers what it has until the deadline.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub struct Draining {
@@ -209,7 +239,7 @@ pub(super) enum Heard {
     Welcome(Welcome),
     Hello(Hello),
     /// Readable or not, and how many bytes it was.
-    Event(Result<Box<Delivery>, String>, usize),
+    Event(Result<Box<Arrival>, String>, usize),
     /// It means the same at all times.
     Plain(Message),
 }
@@ -228,6 +258,7 @@ struct Delivered {
     subscription_id: Option<Uuid>,
     sub: Option<u32>,
     sequence: Option<u64>,
+    delivery_id: Option<Box<str>>,
 }
 
 #[derive(Deserialize)]
@@ -255,19 +286,21 @@ fn plain(text: &str) -> serde_json::Result<Heard> {
         "published" => Message::Published(serde_json::from_str(text)?),
         "published_batch" => Message::PublishedBatch(serde_json::from_str(text)?),
         "subscribed" => Message::Subscribed(serde_json::from_str(text)?),
+        "unsubscribed" => Message::Unsubscribed(serde_json::from_str(text)?),
         "error" => Message::Error(serde_json::from_str(text)?),
         "gap" => Message::Gap(Box::new(serde_json::from_str(text)?)),
         "draining" => Message::Draining(serde_json::from_str(text)?),
         "replayed" => Message::Replayed(serde_json::from_str(text)?),
+        "backlog" => Message::Backlog(serde_json::from_str(text)?),
         "health" => Message::Health(serde_json::from_str::<Healthy>(text)?.health),
         other => Message::Other(other.to_owned()),
     }))
 }
 
-fn delivered(text: &str) -> Result<Box<Delivery>, String> {
-    let Delivered { event, subscription_id, sub, sequence } =
+fn delivered(text: &str) -> Result<Box<Arrival>, String> {
+    let Delivered { event, subscription_id: subscription, sub, sequence, delivery_id } =
         serde_json::from_str(text).map_err(|error| unreadable(text, &error))?;
-    Ok(Box::new(Delivery { event, subscription: subscription_id, sequence, sub, size: text.len() }))
+    Ok(Box::new(Arrival { event, subscription, sequence, delivery_id, sub, size: text.len() }))
 }
 
 /// Enough of it to be recognised.

@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+mod acks;
 mod address;
 mod backoff;
 mod builder;
@@ -31,6 +32,9 @@ mod builder;
 mod client;
 mod clock;
 mod connection;
+mod dead_letter;
+mod deliveries;
+mod delivery;
 mod error;
 mod event;
 mod features;
@@ -43,6 +47,7 @@ mod outgoing;
 mod owner;
 mod publisher;
 mod queue;
+mod reached;
 mod replies;
 mod request;
 mod seen;
@@ -64,10 +69,14 @@ pub use backoff::Backoff;
 pub use builder::Builder;
 pub use client::Client;
 pub use connection::Connection;
+pub use dead_letter::{DeadLetter, FailedAttempt};
+pub use deliveries::Deliveries;
+pub use delivery::{Delivery, Nack};
 pub use error::Error;
 pub use event::{Event, Metadata, NewEvent};
 pub use message::{
-    BatchResult, Delivery, Draining, Gap, Message, Published, PublishedBatch, Refusal, Replayed, Subscribed,
+    Arrival, Backlog, BatchResult, Draining, Gap, Message, Published, PublishedBatch, Refusal, Replayed,
+    Subscribed, Unsubscribed,
 };
 pub use options::Options;
 pub use outgoing::Pending;

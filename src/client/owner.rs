@@ -10,15 +10,16 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
+use super::acks::Acks;
 use super::intake::Intake;
 use super::publisher::Publisher;
 use super::replies::Replies;
 use super::request::Greeting;
 use super::session::{Confirmation, HealthAnswer, Session};
 use super::settings::Settings;
+use super::subscribing::Wanted;
 use super::table::{Table, Taker};
-use super::{Address, Backoff, Connection, Error, Notice, State};
-use crate::protocol::Subscription;
+use super::{Address, Backoff, Connection, Error, Gap, Notice, State};
 use crate::protocol::reply::Counts;
 
 /// A connection that held so long counts as a success: what ends it afterwards is a new trouble, not the old one.
@@ -30,7 +31,9 @@ const TOO_LARGE: u16 = 1009;
 /// What handles ask of the task.
 pub(super) enum Ask {
     /// To get events.
-    Subscribe { id: Uuid, wanted: Box<Subscription>, taker: Taker, confirm: Confirmation },
+    Subscribe { id: Uuid, wanted: Box<Wanted>, taker: Taker, confirm: Confirmation },
+    /// A durable subscription is to end itself, and not only its stream.
+    Forget { id: Uuid, answer: oneshot::Sender<Result<(), Error>> },
     /// To hear how the router is.
     Health(HealthAnswer),
     /// To end, when everything is published or at that time.
@@ -53,6 +56,7 @@ pub(super) struct Owner {
     pub states: watch::Sender<State>,
     pub notices: broadcast::Sender<Notice>,
     pub intake: Arc<Intake>,
+    pub acks: Arc<Acks>,
     pub replies: Arc<Replies>,
     pub publisher: Publisher,
     pub table: Table,
@@ -135,10 +139,15 @@ impl Owner {
         };
         let mut session = Session::new(connection, token, self.settings.answer_timeout);
         self.intake.begin(session.features.credit.then_some(room));
+        self.acks.begin();
         let ended = match self.serve(&mut session).await {
             Ok(()) => Ended::Closed,
             Err(error) => Ended::Broken(error),
         };
+        // What was said goes out yet; what is said from now on goes nowhere.
+        self.speak(&mut session);
+        self.acks.end();
+        self.table.ended();
         if session.complete_since.is_some_and(|since| since.elapsed() >= STABLE_AFTER) {
             self.recovered();
         }
@@ -187,6 +196,7 @@ impl Owner {
                         // It is subscribed as soon as there is a connection.
                         drop(confirm.send(Ok(())));
                     }
+                    Ask::Forget { answer, .. } => drop(answer.send(Err(Error::NotConnected))),
                     Ask::Health(answer) => drop(answer.send(Err(Error::NotConnected))),
                     Ask::Close { by, done } => {
                         // There is nowhere to publish what waits.
@@ -202,7 +212,7 @@ impl Owner {
         }
     }
 
-    fn subscribe(&mut self, id: Uuid, wanted: Subscription, taker: Taker) {
+    fn subscribe(&mut self, id: Uuid, wanted: Wanted, taker: Taker) {
         self.table.add(id, wanted, taker);
         self.intake.share_work(self.table.shares_work());
     }
@@ -216,8 +226,10 @@ impl Owner {
 
     /// There is room again: says what was shed before.
     fn tell_shed(&mut self) {
-        for (subscription, evicted) in std::mem::take(&mut self.shed) {
-            self.notice(Notice::Gap { subscription, evicted, expired: Counts::default(), local: true });
+        for (subscription_id, evicted) in std::mem::take(&mut self.shed) {
+            let (expired, lost) = Default::default();
+            let gap = Box::new(Gap { subscription_id, evicted, expired, lost });
+            self.notice(Notice::Gap { gap, local: true });
         }
     }
 
@@ -243,6 +255,11 @@ async fn until(time: Option<Instant>) {
 }
 
 /// Says good-bye within the time that is left for closing.
-async fn farewell(connection: Connection, by: Instant) {
-    drop(timeout(by.saturating_duration_since(Instant::now()), connection.close()).await);
+async fn farewell(mut connection: Connection, by: Instant) {
+    let words = async {
+        // What was said last: that something is done, say. The connection may be gone.
+        connection.flush().await.ok();
+        connection.close().await;
+    };
+    drop(timeout(by.saturating_duration_since(Instant::now()), words).await);
 }

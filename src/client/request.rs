@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{NewEvent, Options, Token};
+use super::{Nack, NewEvent, Options, Token};
 use crate::protocol::{Credit, PROTOCOL, PublishOptions, Receipt, Subscription};
 
 /// A message to a router.
@@ -22,6 +22,23 @@ pub enum Request<'a> {
     },
     /// To get events.
     Subscribe(&'a Subscription),
+    /// A delivery is done.
+    Ack {
+        /// What it is called.
+        delivery_id: &'a str,
+    },
+    /// A delivery is not done, and is to be tried again.
+    Nack {
+        /// What it is called.
+        delivery_id: &'a str,
+        /// Why, and when.
+        nack: &'a Nack,
+    },
+    /// A delivery is being worked on: its time-out begins anew.
+    InProgress {
+        /// What it is called.
+        delivery_id: &'a str,
+    },
     /// To hear how the router is.
     GetHealth,
 }
@@ -54,6 +71,23 @@ enum Wire<'a, E = NewEvent> {
     },
     Unsubscribe {
         subscription_id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        forget: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a str>,
+    },
+    Ack {
+        delivery_id: &'a str,
+    },
+    Nack {
+        delivery_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        delay_ms: Option<u64>,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        reason: &'a str,
+    },
+    InProgress {
+        delivery_id: &'a str,
     },
     GetHealth,
     Hello {
@@ -86,6 +120,12 @@ impl Request<'_> {
                 serde_json::to_string(&Wire::Publish { event, ttl_ms, receipt, request_id })
             }
             Self::Subscribe(subscription) => subscribe(subscription, None),
+            Self::Ack { delivery_id } => serde_json::to_string(&Plain::Ack { delivery_id }),
+            Self::Nack { delivery_id, nack } => {
+                let delay_ms = nack.delay().map(|delay| delay.as_millis().try_into().unwrap_or(u64::MAX));
+                serde_json::to_string(&Plain::Nack { delivery_id, delay_ms, reason: nack.reason() })
+            }
+            Self::InProgress { delivery_id } => serde_json::to_string(&Plain::InProgress { delivery_id }),
             Self::GetHealth => serde_json::to_string(&Plain::GetHealth),
         }
     }
@@ -116,7 +156,14 @@ pub(super) fn subscribe(wanted: &Subscription, request_id: Option<&str>) -> serd
 }
 
 pub(super) fn unsubscribe(subscription_id: Uuid) -> serde_json::Result<String> {
-    serde_json::to_string(&Plain::Unsubscribe { subscription_id: subscription_id.to_string() })
+    let subscription_id = subscription_id.to_string();
+    serde_json::to_string(&Plain::Unsubscribe { subscription_id, forget: None, request_id: None })
+}
+
+/// Ends a durable subscription itself.
+pub(super) fn forget(subscription_id: Uuid, request_id: &str) -> serde_json::Result<String> {
+    let (subscription_id, request_id) = (subscription_id.to_string(), Some(request_id));
+    serde_json::to_string(&Plain::Unsubscribe { subscription_id, forget: Some(true), request_id })
 }
 
 /// The introduction of a client that speaks part 2.

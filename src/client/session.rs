@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::clock::in_future;
 use super::features::Features;
+use super::message::Unsubscribed;
 use super::request::{self, Greeting};
 use super::{Connection, Error, Options, Refusal, Subscribed, Token};
 use crate::protocol::{Credit, Health, Subscription};
@@ -18,6 +19,8 @@ const NO_SUBSCRIPTION: &str = "Failed to subscribe:";
 
 /// Whoever waits to hear that a subscription was made.
 pub(super) type Confirmation = oneshot::Sender<Result<(), Error>>;
+/// Whoever waits to hear that a durable subscription has ended.
+pub(super) type Forgotten = oneshot::Sender<Result<(), Error>>;
 /// Whoever waits to hear how the router is.
 pub(super) type HealthAnswer = oneshot::Sender<Result<Health, Error>>;
 
@@ -34,6 +37,7 @@ pub(super) struct Session {
     anew: Option<Credit>,
     delivered: (u64, u64),
     subscribing: VecDeque<Subscribing>,
+    forgetting: Vec<(String, Forgotten)>,
     health: VecDeque<HealthAnswer>,
     numbers: u64,
 }
@@ -57,6 +61,7 @@ impl Session {
             anew: None,
             delivered: (0, 0),
             subscribing: VecDeque::new(),
+            forgetting: Vec::new(),
             health: VecDeque::new(),
             numbers: 0,
         }
@@ -69,7 +74,9 @@ impl Session {
 
     /// Whether somebody waits for an answer to something else than a publish.
     pub fn awaits_answers(&self) -> bool {
-        self.is_subscribing() || self.health.iter().any(|answer| !answer.is_closed())
+        self.is_subscribing()
+            || !self.forgetting.is_empty()
+            || self.health.iter().any(|answer| !answer.is_closed())
     }
 
     /// Asks for events.
@@ -91,6 +98,36 @@ impl Session {
     pub fn unsubscribe(&mut self, name: Uuid) -> Result<(), Error> {
         self.connection.forget(name);
         self.say(request::unsubscribe(name))
+    }
+
+    /// A durable subscription is to end itself.
+    pub fn forget(&mut self, name: Uuid, answer: Forgotten) -> Result<(), Error> {
+        self.numbers += 1;
+        let request_id = format!("f{}", self.numbers);
+        let text = request::forget(name, &request_id);
+        self.forgetting.push((request_id, answer));
+        self.say(text)
+    }
+
+    /// It has ended.
+    pub fn unsubscribed(&mut self, unsubscribed: &Unsubscribed) {
+        if let Some(answer) = self.forgetting_as(unsubscribed.request_id.as_deref()) {
+            drop(answer.send(Ok(())));
+        }
+    }
+
+    /// Whether it was about one that was to end, which does not.
+    pub fn not_forgotten(&mut self, refusal: &Refusal) -> bool {
+        let answer = self.forgetting_as(refusal.request_id.as_deref());
+        let Some(answer) = answer else { return false };
+        let Refusal { code, error: text, .. } = refusal.clone();
+        drop(answer.send(Err(Error::Answered { code, text })));
+        true
+    }
+
+    fn forgetting_as(&mut self, request_id: Option<&str>) -> Option<Forgotten> {
+        let at = self.forgetting.iter().position(|(name, _)| Some(&**name) == request_id)?;
+        Some(self.forgetting.remove(at).1)
     }
 
     /// Asks how the router is.
@@ -160,6 +197,9 @@ impl Session {
     pub fn end(self) -> Connection {
         for confirm in self.subscribing.into_iter().filter_map(|subscribing| subscribing.confirm) {
             drop(confirm.send(Ok(())));
+        }
+        for (_, answer) in self.forgetting {
+            drop(answer.send(Err(Error::NotConnected)));
         }
         for answer in self.health {
             drop(answer.send(Err(Error::NotConnected)));

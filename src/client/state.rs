@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::Error;
-use crate::protocol::reply::Counts;
+use super::{Error, Gap};
+use crate::protocol::Priority;
 
 /// Where a client stands with its router.
 #[derive(Clone, Debug)]
@@ -57,12 +57,8 @@ impl State {
 pub enum Notice {
     /// Events were shed for a subscription, because this program takes them too slowly.
     Gap {
-        /// As [`Events::id`](super::Events::id) says it.
-        subscription: Uuid,
-        /// For want of room, by priority.
-        evicted: Counts,
-        /// Because their time was over, by priority.
-        expired: Counts,
+        /// How many, by priority; of which subscription, as [`Events::id`](super::Events::id) says it.
+        gap: Box<Gap>,
         /// Shed by this client's own bound, not by the router.
         local: bool,
     },
@@ -84,6 +80,29 @@ pub enum Notice {
         code: Option<String>,
         /// As the router says it.
         text: String,
+    },
+    /// Something waits for a subscription that was told to say so
+    /// ([`backlog_interval`](super::Subscription::backlog_interval)).
+    Backlog {
+        /// As [`Deliveries::id`](super::Deliveries::id) says it.
+        subscription: Uuid,
+        /// How many events wait in the router.
+        waiting: u64,
+        /// There are others in its store.
+        more: bool,
+        /// How long the oldest has waited.
+        oldest: Duration,
+        /// The most urgent of them.
+        highest: Priority,
+    },
+    /// A replay has reached what is live.
+    Replayed {
+        /// As [`Events::id`](super::Events::id) says it.
+        subscription: Uuid,
+        /// All stored events up to this one were looked at.
+        sequence: u64,
+        /// How many came on this connection.
+        events: u64,
     },
     /// The router did not take a subscription when it was made again on a new connection.
     NotSubscribed {

@@ -56,7 +56,7 @@ impl Stream for Events {
     type Item = Event;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.inbox.poll_pop(cx)
+        self.inbox.poll_pop(cx).map(|waiting| waiting.map(|waiting| waiting.arrival.event))
     }
 }
 

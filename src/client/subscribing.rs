@@ -1,7 +1,12 @@
 //! What a subscription is to be.
 
+use std::time::Duration;
+
 use super::Error;
-use crate::protocol::{self, EventType, MAX_GROUP, MAX_NAMES, MAX_PATTERNS, Pattern, Priority};
+use super::features::DEAD;
+use crate::protocol::{
+    self, Acks, EventType, MAX_DURABLE, MAX_GROUP, MAX_NAMES, MAX_PATTERNS, Pattern, Priority, Start,
+};
 
 /// Which events are wanted. It is checked when it is subscribed.
 ///
@@ -19,12 +24,46 @@ pub struct Subscription {
     sources: Vec<Box<str>>,
     targets: Option<Vec<Box<str>>>,
     group: Option<Box<str>>,
+    durable: Option<Box<str>>,
+    from: Option<Start>,
+    in_flight: Option<u32>,
+    ack_timeout: Option<Duration>,
+    retries: Option<u32>,
+    backlog: Option<Duration>,
+    has_no_heartbeat: bool,
+}
+
+/// What is asked of the router, and what of it is the client's own affair.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Wanted {
+    pub subscription: protocol::Subscription,
+    /// Deliveries that are here are said to be worked on.
+    pub heartbeat: bool,
 }
 
 impl Subscription {
     /// Events whose topic is one of these patterns'; no pattern = all.
     pub fn new(topics: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { topics: topics.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// Events that could not be delivered, to be read with [`DeadLetter::of`](super::DeadLetter::of): for these reasons
+    /// (`retries`, `expired`, …), or for any.
+    ///
+    /// ```no_run
+    /// # async fn example(client: gadugi_router::client::Client) -> Result<(), gadugi_router::client::Error> {
+    /// use gadugi_router::client::{DeadLetter, Subscription};
+    ///
+    /// let mut letters = client.subscribe(Subscription::dead_letters(["retries"])).await?;
+    /// while let Some(notice) = letters.recv().await {
+    ///     let letter = DeadLetter::of(&notice)?;
+    ///     println!("{}: {} after {} attempts", letter.event.topic, letter.reason, letter.attempts.len());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn dead_letters(reasons: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let topics: Vec<_> = reasons.into_iter().map(|reason| format!("{DEAD}{}", reason.as_ref())).collect();
+        Self { topics: if topics.is_empty() { vec![format!("{DEAD}*")] } else { topics }, ..Self::default() }
     }
 
     /// Only of these types.
@@ -62,8 +101,63 @@ impl Subscription {
         self
     }
 
-    /// As the protocol has it.
-    pub(super) fn checked(self) -> Result<protocol::Subscription, Error> {
+    /// By this name it outlives the client and the router: it goes on after the last event that was acknowledged. Clients with
+    /// the same name share its events. For [`Client::deliveries`](super::Client::deliveries).
+    #[must_use]
+    pub fn durable(mut self, name: impl Into<Box<str>>) -> Self {
+        self.durable = Some(name.into());
+        self
+    }
+
+    /// Stored events first, from there on, then live ones: without gap or repeat, also across lost connections. Of a
+    /// durable one: where it begins if it is new.
+    #[must_use]
+    pub fn from(mut self, start: Start) -> Self {
+        self.from = Some(start);
+        self
+    }
+
+    /// How many deliveries may be here and not acknowledged. One without this: what waits, waits in the router, where
+    /// others can have it, and the most urgent comes next. For [`Client::deliveries`](super::Client::deliveries).
+    #[must_use]
+    pub fn max_in_flight(mut self, events: u32) -> Self {
+        self.in_flight = Some(events);
+        self
+    }
+
+    /// After how long without a sign a delivery is tried again. 30 s. For [`Client::deliveries`](super::Client::deliveries).
+    #[must_use]
+    pub fn ack_timeout(mut self, timeout: Duration) -> Self {
+        self.ack_timeout = Some(timeout);
+        self
+    }
+
+    /// How often it is tried again before it is a dead letter. 3. For [`Client::deliveries`](super::Client::deliveries).
+    #[must_use]
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+
+    /// How often [`Client::notices`](super::Client::notices) tells what waits, while something does. For
+    /// [`Client::deliveries`](super::Client::deliveries).
+    #[must_use]
+    pub fn backlog_interval(mut self, interval: Duration) -> Self {
+        self.backlog = Some(interval);
+        self
+    }
+
+    /// The router does not hear by itself that a delivery is being worked on: what takes longer than the time-out is given
+    /// to somebody else.
+    #[must_use]
+    pub fn no_heartbeat(mut self) -> Self {
+        self.has_no_heartbeat = true;
+        self
+    }
+
+    /// As the protocol has it, with acknowledgements or without.
+    pub(super) fn checked(self, acks: bool) -> Result<Wanted, Error> {
+        let acks = if acks { Some(self.acks()?) } else { self.no_acks().map(|()| None)? };
         let mut wanted =
             protocol::Subscription { sources: self.sources, ..protocol::Subscription::default() };
         if !self.topics.is_empty() {
@@ -85,11 +179,51 @@ impl Subscription {
                 "a subscription to no target gets nothing; name one, or none at all".to_owned(),
             ));
         }
-        match wanted.group.as_ref().map(|group| group.len()) {
-            Some(0) => Err(Error::Invalid("a group needs a name".to_owned())),
-            Some(length) => bounded("bytes in a group's name", length, MAX_GROUP).map(|()| wanted),
-            None => Ok(wanted),
+        (wanted.ack, wanted.durable, wanted.from) = (acks, self.durable, self.from);
+        named("group", wanted.group.as_deref(), MAX_GROUP)?;
+        named("durable subscription", wanted.durable.as_deref(), MAX_DURABLE)?;
+        protocol::check_lasting(&wanted).map_err(Error::Invalid)?;
+        Ok(Wanted { subscription: wanted, heartbeat: !self.has_no_heartbeat })
+    }
+
+    fn acks(&self) -> Result<Acks, Error> {
+        let usual = Acks::default();
+        let acks = Acks {
+            // What waits, waits in the router: here is only what is being done.
+            max_in_flight: self.in_flight.unwrap_or(1),
+            timeout_ms: self.ack_timeout.map_or(usual.timeout_ms, millis),
+            max_retries: self.retries.unwrap_or(usual.max_retries),
+            backlog_ms: self.backlog.map(millis),
+        };
+        acks.check().map(|()| acks).map_err(Error::Invalid)
+    }
+
+    fn no_acks(&self) -> Result<(), Error> {
+        let needing = [
+            ("durable", self.durable.is_some()),
+            ("max_in_flight", self.in_flight.is_some()),
+            ("ack_timeout", self.ack_timeout.is_some()),
+            ("max_retries", self.retries.is_some()),
+            ("backlog_interval", self.backlog.is_some()),
+        ];
+        match needing.into_iter().find(|(_, is_given)| *is_given) {
+            Some((name, _)) => Err(Error::Invalid(format!(
+                "`{name}` needs acknowledgements: use `Client::deliveries` instead of `subscribe`"
+            ))),
+            None => Ok(()),
         }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+fn named(what: &str, name: Option<&str>, most: usize) -> Result<(), Error> {
+    match name.map(str::len) {
+        Some(0) => Err(Error::Invalid(format!("a {what} needs a name"))),
+        Some(length) => bounded(&format!("bytes in a {what}'s name"), length, most),
+        None => Ok(()),
     }
 }
 
@@ -116,17 +250,17 @@ mod tests {
             (Subscription::new(["a"]).targets(Vec::<String>::new()), "no target"),
             (Subscription::new(vec!["a"; 1_001]), "1001 patterns"),
         ] {
-            let error = wrong.checked().unwrap_err().to_string();
+            let error = wrong.checked(false).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         }
     }
 
     #[test]
     fn a_subscription_says_what_it_was_told() {
-        let all = Subscription::new(Vec::<String>::new()).checked().unwrap();
+        let all = Subscription::new(Vec::<String>::new()).checked(false).unwrap().subscription;
         assert_eq!(all, protocol::Subscription::default());
         let some = Subscription::new(["a.*"]).types([EventType::TaskFailed]).min_priority(Priority::HIGH);
-        let some = some.sources(["s"]).targets(["t"]).group("g").checked().unwrap();
+        let some = some.sources(["s"]).targets(["t"]).group("g").checked(false).unwrap().subscription;
         assert!(some.types.admits(EventType::TaskFailed) && !some.types.admits(EventType::Custom));
         assert_eq!((some.min_priority, some.group.as_deref()), (Priority::HIGH, Some("g")));
         assert_eq!((some.sources.len(), some.targets.unwrap().len()), (1, 1));

@@ -2,14 +2,18 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::Delivery;
-use super::inbox::Inbox;
+use super::acks::Acks;
+use super::inbox::{Inbox, Waiting};
+use super::reached::Reached;
 use super::replies::Replies;
 use super::seen::Seen;
-use crate::protocol::Subscription;
+use super::subscribing::Wanted;
+use super::{Arrival, Replayed};
+use crate::protocol::{Start, Subscription};
 
 /// Events that came before the answer to their subscription, which a router of part 1 may send so; more are lost.
 const EARLY: usize = 1_000;
@@ -25,7 +29,10 @@ pub(super) enum Taker {
 
 /// One subscription, over all connections.
 struct Entry {
-    wanted: Subscription,
+    wanted: Wanted,
+    reached: Reached,
+    /// Events come in the order in which they were stored, whatever their priority.
+    is_replaying: bool,
     taker: Taker,
     seen: Seen,
     /// What the router calls it on this connection.
@@ -39,20 +46,24 @@ struct Entry {
 pub(super) struct Table {
     all: HashMap<Uuid, Entry>,
     by_name: HashMap<Uuid, Uuid>,
-    early: VecDeque<Box<Delivery>>,
+    early: VecDeque<Box<Arrival>>,
     dedupe: usize,
+    acks: Arc<Acks>,
 }
 
 impl Table {
-    pub fn new(dedupe: usize) -> Self {
-        Self { dedupe, ..Self::default() }
+    pub fn new(dedupe: usize, acks: Arc<Acks>) -> Self {
+        Self { dedupe, acks, ..Self::default() }
     }
 
-    pub fn add(&mut self, id: Uuid, wanted: Subscription, taker: Taker) {
-        self.all.insert(
-            id,
-            Entry { wanted, taker, seen: Seen::new(self.dedupe), name: None, is_hoped_for: true },
-        );
+    pub fn add(&mut self, id: Uuid, wanted: Wanted, taker: Taker) {
+        let subscription = &wanted.subscription;
+        // What is delivered again has been here before.
+        let seen = Seen::new(if subscription.ack.is_some() { 0 } else { self.dedupe });
+        let is_replaying = subscription.from.is_some() && subscription.durable.is_none();
+        let reached = Reached::default();
+        self.all
+            .insert(id, Entry { wanted, reached, is_replaying, taker, seen, name: None, is_hoped_for: true });
     }
 
     /// The router's names are void; all that is to be subscribed again.
@@ -63,8 +74,38 @@ impl Table {
         self.all.keys().copied().collect()
     }
 
-    pub fn wanted(&self, id: Uuid) -> Option<&Subscription> {
-        self.all.get(&id).map(|entry| &entry.wanted)
+    /// What the router is to be asked for now: a replay goes on where it was.
+    pub fn wish(&mut self, id: Uuid) -> Option<Subscription> {
+        let entry = self.all.get_mut(&id)?;
+        let mut wish = entry.wanted.subscription.clone();
+        entry.is_replaying = wish.from.is_some() && wish.durable.is_none();
+        if entry.is_replaying
+            && let Some(next) = entry.reached.next(wish.min_priority)
+        {
+            wish.from = Some(Start::Sequence(next));
+        }
+        Some(wish)
+    }
+
+    /// A replay has reached what is live. Whose it was.
+    pub fn replayed(&mut self, replayed: &Replayed) -> Option<Uuid> {
+        let id = self.id_of(replayed.subscription_id)?;
+        let entry = self.all.get_mut(&id)?;
+        entry.is_replaying = false;
+        entry.reached.all(replayed.sequence);
+        Some(id)
+    }
+
+    /// The connection is no more: what came on it and has to be acknowledged is not to be had any more.
+    pub fn ended(&mut self) {
+        for entry in self.all.values().filter(|entry| entry.wanted.subscription.ack.is_some()) {
+            entry.taker.clear();
+        }
+    }
+
+    /// What the router calls it.
+    pub fn name_of(&self, id: Uuid) -> Option<Uuid> {
+        self.all.get(&id)?.name
     }
 
     /// The router has named it. What came for it before that is delivered now. False: nobody wants it any more.
@@ -85,7 +126,9 @@ impl Table {
 
     /// Whether somebody else could have something of what comes.
     pub fn shares_work(&self) -> bool {
-        self.all.values().any(|entry| entry.wanted.group.is_some())
+        self.all.values().any(|Entry { wanted: Wanted { subscription, .. }, .. }| {
+            subscription.group.is_some() || subscription.durable.is_some()
+        })
     }
 
     /// What its user calls what the router calls so.
@@ -94,7 +137,7 @@ impl Table {
     }
 
     /// An event has come.
-    pub fn deliver(&mut self, delivery: Box<Delivery>) {
+    pub fn deliver(&mut self, delivery: Box<Arrival>) {
         let Some(id) = delivery.subscription.and_then(|name| self.id_of(name)) else {
             let is_hoped_for = |entry: &Entry| entry.name.is_none() && entry.is_hoped_for;
             if self.early.len() < EARLY && self.all.values().any(is_hoped_for) {
@@ -103,9 +146,13 @@ impl Table {
             return;
         };
         if let Some(entry) = self.all.get_mut(&id)
-            && entry.seen.is_new(&delivery.event.id)
+            && entry.is_new(&delivery)
         {
-            entry.taker.take(delivery);
+            let ack = entry.wanted.subscription.ack;
+            let timeout = ack.filter(|_| entry.wanted.heartbeat).map(|ack| ack.timeout_ms);
+            let timeout = timeout.map(Duration::from_millis);
+            let hold = delivery.delivery_id.as_deref().map(|id| self.acks.hold(id, timeout));
+            entry.taker.take(Waiting { arrival: delivery, hold }, entry.is_replaying);
         }
     }
 
@@ -131,9 +178,10 @@ impl Table {
         names
     }
 
-    /// The inbox with the least urgent event.
+    /// The inbox with the least urgent event. What has to be acknowledged is not shed: it is few, and the router's.
     pub fn least_urgent(&self) -> Option<&Arc<Inbox>> {
-        let inboxes = self.all.values().filter_map(|entry| match &entry.taker {
+        let sheds = |entry: &&Entry| entry.wanted.subscription.ack.is_none();
+        let inboxes = self.all.values().filter(sheds).filter_map(|entry| match &entry.taker {
             Taker::Stream(inbox) => Some((inbox.lowest()?, inbox)),
             Taker::Replies(_) => None,
         });
@@ -146,11 +194,34 @@ impl Table {
     }
 }
 
+impl Entry {
+    /// Whether an event was not here before.
+    fn is_new(&mut self, delivery: &Arrival) -> bool {
+        let is_new = match (self.is_replayed(), delivery.sequence) {
+            (true, Some(sequence)) => {
+                self.reached.is_new(delivery.event.priority, sequence, self.is_replaying)
+            }
+            _ => true,
+        };
+        is_new && self.seen.is_new(&delivery.event.id)
+    }
+
+    fn is_replayed(&self) -> bool {
+        self.wanted.subscription.from.is_some() && self.wanted.subscription.durable.is_none()
+    }
+}
+
 impl Taker {
-    fn take(&self, delivery: Box<Delivery>) {
+    fn take(&self, waiting: Waiting, is_replaying: bool) {
         match self {
-            Self::Stream(inbox) => inbox.push(delivery),
-            Self::Replies(replies) => replies.came(delivery.event),
+            Self::Stream(inbox) => inbox.push(waiting, is_replaying),
+            Self::Replies(replies) => replies.came(waiting.arrival.event),
+        }
+    }
+
+    fn clear(&self) {
+        if let Self::Stream(inbox) = self {
+            inbox.clear();
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::failure::{Failure, NO_ANSWER, NOT_RUNNING, SYSTEM, UNAVAILABLE};
 use super::output::{Output, by_priority, count, plain};
 use super::wire::{self, Place};
-use crate::client::{Address, Backoff, Connection, Delivery, Error, Gap, Message, Request};
+use crate::client::{Address, Arrival, Backoff, Connection, Error, Gap, Message, Request};
 use crate::protocol::{Pattern, Start, Subscription};
 use args::WatchArgs;
 pub(super) use args::{MonitorArgs, SubscribeArgs};
@@ -182,7 +182,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn show(&mut self, delivery: &Delivery) -> Result<(), Failure> {
+    fn show(&mut self, delivery: &Arrival) -> Result<(), Failure> {
         if self.replay.is_some() {
             return replay::show(delivery, self.out);
         }

@@ -75,7 +75,10 @@ fn time(scanner: Scanner<'_>, text: &str, value: Value) -> Result<Time, String> 
 }
 
 /// Whether the parts of a subscription go together.
-pub(super) fn check(wanted: &Subscription) -> Result<(), String> {
+///
+/// # Errors
+/// Says which do not, and why.
+pub fn check(wanted: &Subscription) -> Result<(), String> {
     let (durable, from) = (wanted.durable.is_some(), wanted.from.is_some());
     if durable && wanted.ack.is_none() {
         return Err("`durable` needs `ack`: true, for it goes on after the last acknowledged event".into());

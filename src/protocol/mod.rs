@@ -4,6 +4,7 @@
 //! A message goes through here in this order: [`decode()`] reads its JSON in one pass over borrowed bytes, an
 //! event in it is checked and becomes an [`Event`], and a [`reply::Reply`] or a [`delivery`] goes out.
 
+mod acks;
 mod attempt;
 mod check;
 mod decode;
@@ -31,6 +32,7 @@ mod topic;
 mod write;
 mod written;
 
+pub use acks::Acks;
 pub use attempt::Attempt;
 pub use decode::decode;
 pub use error::{ErrorCode, Refused, WireError};
@@ -39,13 +41,13 @@ pub use fill::{Blank, Fill};
 pub use health::{Health, HealthStatus};
 pub use json::MAX_DEPTH;
 pub use kind::{EventType, EventTypes};
-pub use lasting::{MAX_DURABLE, Start};
+pub use lasting::{MAX_DURABLE, Start, check as check_lasting};
 pub use priority::Priority;
 pub use request::{
     Acknowledge, Credit, Hello, Incoming, MAX_BATCH, MAX_CLIENT_NAME, MAX_REASON, MAX_REQUEST_ID, Publish,
     PublishBatch, PublishOptions, Receipt, Request,
 };
-pub use subscription::{Acks, MAX_GROUP, MAX_NAMES, MAX_PATTERNS, Subscription};
+pub use subscription::{MAX_GROUP, MAX_NAMES, MAX_PATTERNS, Subscription};
 pub use time::Time;
 pub use topic::{MAX_TOPIC, Mismatch, Pattern, check_topic};
 

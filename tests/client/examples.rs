@@ -61,6 +61,16 @@ async fn work_sharing() {
 }
 
 #[tokio::test]
+async fn durable_worker() {
+    let said = run("durable_worker").await;
+    for line in
+        ["mail: done at attempt 1", "report: done at attempt 2", "impossible: given up after 3 attempts"]
+    {
+        assert!(said.contains(line), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn health() {
     let said = run("health").await;
     assert!(said.contains("\n1 clients, 0 subscriptions\n"), "{said}");

@@ -2,6 +2,7 @@
 #![cfg(all(feature = "daemon", feature = "client", target_os = "linux"))]
 #![allow(clippy::unwrap_used)]
 
+mod acks;
 mod credit;
 mod examples;
 mod faults;

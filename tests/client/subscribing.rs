@@ -141,9 +141,9 @@ async fn beyond_its_own_bound_the_least_urgent_are_shed_and_told() {
             tokio::select! {
                 event = events.recv() => came += u64::from(event.is_some()),
                 notice = notices.recv() => {
-                    let Notice::Gap { subscription, evicted, local: true, .. } = notice.unwrap() else { panic!("another") };
-                    assert_eq!(subscription, events.id());
-                    shed += evicted.iter().sum::<u64>();
+                    let Notice::Gap { gap, local: true } = notice.unwrap() else { panic!("another") };
+                    assert_eq!(gap.subscription_id, events.id());
+                    shed += gap.total();
                 }
             }
         }
@@ -168,9 +168,9 @@ async fn gaps_are_told_by_the_name_that_the_stream_has() {
             tokio::select! {
                 event = events.recv() => came += u64::from(event.is_some()),
                 notice = notices.recv() => match notice.unwrap() {
-                    Notice::Gap { subscription, evicted, local: false, .. } => {
-                        assert_eq!(subscription, events.id());
-                        shed += evicted.iter().sum::<u64>();
+                    Notice::Gap { gap, local: false } => {
+                        assert_eq!(gap.subscription_id, events.id());
+                        shed += gap.total();
                     }
                     other => panic!("{other:?}"),
                 }

@@ -23,6 +23,7 @@ from gadugi_router import (
     EventRouterClient,
     GadugiError,
     MaxClientsReached,
+    Nack,
     NoResponders,
     NotConnected,
     PublishTimeout,
@@ -71,6 +72,8 @@ def told(error: BaseException) -> dict:
 
 def result_of(result) -> dict:
     found = {"event_id": result.event_id, "status": result.status, "reason": result.reason, "matched": result.matched}
+    if result.sequence is not None:
+        found["sequence"] = result.sequence
     return {**found, "refused": result.refused}
 
 
@@ -131,11 +134,12 @@ class Driver:
         made = self.clients[client] = EventRouterClient(url, **settings_of(options))
         made.on_state_change(lambda change: say(client=client, state=change.new.value, because=text_of(change.reason)))
         made.on_publish_failed(lambda failed: say(client=client, failed=result_of(failed)))
+        made.on_replayed(lambda name: say(client=client, replayed=name))
         made.on_error(lambda problem: say(client=client, problem=told(problem.error)))
 
         @made.on_gap
         def gap(gap):
-            counts = {"evicted": gap.evicted, "expired": gap.expired}
+            counts = {"evicted": gap.evicted, "expired": gap.expired, "lost": gap.lost}
             say(client=client, gap={"subscription": gap.subscription_id, **counts, "local": gap.local})
 
         return {"connected": await made.connect(), "error": text_of(made.last_error)}
@@ -180,6 +184,7 @@ class Driver:
             gate.set()
 
         async def handle(event):
+            attempt = event.delivery_attempts
             await gate.wait()
             if handler_ms:
                 await asyncio.sleep(handler_ms / 1000)
@@ -187,7 +192,11 @@ class Driver:
                 say(client=client, sub=sub, brief=[event.payload.get("n"), int(event.priority)])
             else:
                 say(client=client, sub=sub, event=event.to_dict())
+            if wanted.get("ack") and attempt <= event.payload.get("fails", 0):
+                raise Nack("told to", delay=0)
 
+        if "ack_timeout_ms" in wanted:
+            wanted["ack_timeout"] = wanted.pop("ack_timeout_ms") / 1000
         if "min_priority" in wanted:
             wanted["priorities"] = [wanted.pop("min_priority")]
         name = await self.clients[client].subscribe(callback=handle, **wanted)

@@ -111,6 +111,7 @@ class Client:
         self.gaps: list[dict] = []
         self.failed: list[dict] = []
         self.problems: list[dict] = []
+        self.replayed: list[str] = []
         # By the test's name for the subscription: whole events, or number and priority of each.
         self.came: dict[str, list] = {}
 
@@ -124,6 +125,8 @@ class Client:
             self.came.setdefault(line["sub"], []).append(tuple(line["brief"]))
         elif "gap" in line:
             self.gaps.append(line["gap"])
+        elif "replayed" in line:
+            self.replayed.append(line["replayed"])
         elif "failed" in line:
             self.failed.append(line["failed"])
         else:

@@ -8,6 +8,7 @@ use tokio::sync::{OnceCell, broadcast, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use super::super::acks::Acks;
 use super::super::intake::Intake;
 use super::super::outgoing::Shape;
 use super::super::owner::{Ask, Owner};
@@ -56,16 +57,17 @@ impl Handle {
         let queue = Arc::new(Queue::new(&settings, notices.clone()));
         let (intake, replies) = (Arc::new(Intake::new(&settings)), Arc::new(Replies::new()));
         let shape = Shape { source: settings.source.clone(), most_bytes: settings.message_size };
-        let answer_timeout = settings.answer_timeout;
+        let (acks, answer_timeout) = (Arc::new(Acks::default()), settings.answer_timeout);
         let owner = Owner {
             address,
             asks,
             states,
             notices: notices.clone(),
             intake: Arc::clone(&intake),
+            acks: Arc::clone(&acks),
             replies: Arc::clone(&replies),
             publisher: Publisher::new(Arc::clone(&queue), settings.in_flight),
-            table: Table::new(settings.dedupe),
+            table: Table::new(settings.dedupe, acks),
             backoff: Backoff::new(settings.first_wait, settings.longest_wait).growing(settings.decay),
             settings,
             first,

@@ -86,7 +86,7 @@ impl Client {
 
     /// Subscribes to the topic where replies come to this client.
     async fn take_replies(&self) -> Result<(), Error> {
-        let wanted = Box::new(Subscription::new([&self.0.replies.topic]).checked()?);
+        let wanted = Box::new(Subscription::new([&self.0.replies.topic]).checked(false)?);
         let taker = Taker::Replies(Arc::clone(&self.0.replies));
         let (confirm, confirmed) = oneshot::channel();
         let id = self.0.replies.subscription;

@@ -1,12 +1,13 @@
 //! A connection, from its hello to its end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::connection::HELLO;
-use super::super::message::{Draining, Gap, Refusal, Subscribed};
+use super::super::message::{Backlog, Draining, Gap, Refusal, Replayed, Subscribed};
 use super::super::session::Session;
 use super::super::{Error, Message, Notice, State};
 use super::{Ask, Closing, Owner, until};
@@ -18,6 +19,8 @@ enum Turn {
     Asked(Option<Ask>),
     /// There is something to send.
     Filled,
+    /// Something was said of deliveries, or is to be.
+    Said,
     /// Reading may go on, or a stream is gone.
     Changed,
     /// The router did not answer to the subscriptions in time.
@@ -38,6 +41,7 @@ impl Owner {
             if let Some(credit) = self.intake.grant(self.replies.are_awaited()) {
                 session.grant(credit)?;
             }
+            self.speak(session);
             // What the socket does not take now may be overtaken by more urgent events.
             while session.connection.has_room()
                 && let Some(text) = self.publisher.next_text(&session.features)
@@ -57,7 +61,7 @@ impl Owner {
                 }
                 Turn::Asked(Some(ask)) => self.asked(session, ask)?,
                 Turn::Asked(None) | Turn::Over => return Ok(()),
-                Turn::Filled => {}
+                Turn::Filled | Turn::Said => {}
                 Turn::Changed => {
                     self.tell_shed();
                     for name in self.sweep() {
@@ -77,13 +81,23 @@ impl Owner {
         let reading = awaits || !self.intake.is_full();
         let late = session.complete_since.is_none().then_some(session.complete_by);
         let over = self.closing.as_ref().map(|closing| closing.by);
+        let beat = self.acks.next_beat();
         tokio::select! {
             heard = session.connection.next(reading) => Turn::Heard(heard),
             ask = self.asks.recv() => Turn::Asked(ask),
             () = self.publisher.queue().filled.notified() => Turn::Filled,
             () = self.intake.changed.notified() => Turn::Changed,
+            () = self.acks.said.notified() => Turn::Said,
+            () = until(beat) => Turn::Said,
             () = until(late) => Turn::Late,
             () = until(over) => Turn::Over,
+        }
+    }
+
+    /// Passes on what was said of deliveries.
+    pub(super) fn speak(&self, session: &mut Session) {
+        for text in self.acks.take() {
+            session.connection.put(text);
         }
     }
 
@@ -98,9 +112,9 @@ impl Owner {
     /// Makes the subscriptions anew.
     fn restore(&mut self, session: &mut Session) -> Result<(), Error> {
         for id in self.table.begin() {
-            let Some(wanted) = self.table.wanted(id) else { continue };
-            match session.features.suffice_for(wanted) {
-                Ok(()) => session.subscribe(id, wanted, None)?,
+            let Some(wanted) = self.table.wish(id) else { continue };
+            match session.features.suffice_for(&wanted) {
+                Ok(()) => session.subscribe(id, &wanted, None)?,
                 Err(error) => self.not_subscribed(id, error),
             }
         }
@@ -128,7 +142,7 @@ impl Owner {
     fn asked(&mut self, session: &mut Session, ask: Ask) -> Result<(), Error> {
         match ask {
             Ask::Subscribe { id, wanted, taker, confirm } => {
-                if let Err(error) = session.features.suffice_for(&wanted) {
+                if let Err(error) = session.features.suffice_for(&wanted.subscription) {
                     drop(confirm.send(Err(error)));
                     return Ok(());
                 }
@@ -137,10 +151,18 @@ impl Owner {
                     drop(confirm.send(Ok(())));
                     return Ok(());
                 }
-                self.subscribe(id, (*wanted).clone(), taker);
+                let subscription = wanted.subscription.clone();
+                self.subscribe(id, *wanted, taker);
                 self.shrink(session)?;
-                session.subscribe(id, &wanted, Some(confirm))
+                session.subscribe(id, &subscription, Some(confirm))
             }
+            Ask::Forget { id, answer } => match self.table.name_of(id) {
+                Some(name) => session.forget(name, answer),
+                None => {
+                    drop(answer.send(Err(Error::NotConnected)));
+                    Ok(())
+                }
+            },
             Ask::Health(answer) => session.ask_health(answer),
             Ask::Close { by, done } => {
                 self.closing = Some(Closing { by, done });
@@ -166,7 +188,7 @@ impl Owner {
             }
             Message::Error(refusal) => self.refused(session, refusal),
             Message::Health(health) => session.health(health),
-            Message::Gap(gap) => self.gap(&gap),
+            Message::Gap(gap) => self.gap(gap),
             Message::Draining(draining) => self.draining(&draining),
             Message::Unreadable(what) => self.notice(Notice::Unreadable { what }),
             Message::Other(kind) if kind == HELLO => {
@@ -174,8 +196,15 @@ impl Owner {
                     self.intake.begin(Some(credit));
                 }
             }
-            // Only who asks for a replay hears of it.
-            Message::Replayed(_) | Message::Other(_) => {}
+            Message::Backlog(backlog) => self.backlog(&backlog),
+            Message::Replayed(replayed) => {
+                if let Some(subscription) = self.table.replayed(&replayed) {
+                    let Replayed { sequence, events, .. } = replayed;
+                    self.notice(Notice::Replayed { subscription, sequence, events });
+                }
+            }
+            Message::Unsubscribed(unsubscribed) => session.unsubscribed(&unsubscribed),
+            Message::Other(_) => {}
         }
         Ok(())
     }
@@ -194,7 +223,7 @@ impl Owner {
     }
 
     fn refused(&mut self, session: &mut Session, refusal: Refusal) {
-        if self.publisher.refused(&refusal, &session.features) {
+        if self.publisher.refused(&refusal, &session.features) || session.not_forgotten(&refusal) {
             return;
         }
         let Some(subscribing) = session.refused(&refusal) else {
@@ -217,17 +246,25 @@ impl Owner {
         self.notice(Notice::NotSubscribed { subscription, because: Arc::new(error) });
     }
 
-    fn gap(&self, gap: &Gap) {
+    fn gap(&self, mut gap: Box<Gap>) {
         if let Some(subscription) = self.table.id_of(gap.subscription_id) {
-            let Gap { evicted, expired, .. } = *gap;
-            self.notice(Notice::Gap { subscription, evicted, expired, local: false });
+            gap.subscription_id = subscription;
+            self.notice(Notice::Gap { gap, local: false });
+        }
+    }
+
+    fn backlog(&self, backlog: &Backlog) {
+        if let Some(subscription) = self.table.id_of(backlog.subscription_id) {
+            let Backlog { waiting, more, oldest_age_ms, highest_priority: highest, .. } = *backlog;
+            let oldest = Duration::from_millis(oldest_age_ms);
+            self.notice(Notice::Backlog { subscription, waiting, more, oldest, highest });
         }
     }
 
     /// The router winds down: it takes no more events, and says when to come back.
     fn draining(&mut self, draining: &Draining) {
         self.publisher.hold();
-        self.come_back_after = Some(std::time::Duration::from_millis(draining.reconnect_after_ms));
+        self.come_back_after = Some(Duration::from_millis(draining.reconnect_after_ms));
         self.states.send_replace(State::Draining);
     }
 

@@ -16,7 +16,7 @@ use super::super::publish::{self, Turn, UNANSWERED};
 use super::super::wire;
 use super::books::Books;
 use super::{Level, Plan};
-use crate::client::{Connection, Delivery, Message, NewEvent, Published, Request};
+use crate::client::{Arrival, Connection, Message, NewEvent, Published, Request};
 use crate::protocol::reply::Status;
 use crate::protocol::{Priority, PublishOptions, Receipt, Subscription};
 
@@ -200,7 +200,7 @@ impl Subscriber {
         Ok(())
     }
 
-    fn take(&mut self, delivery: &Delivery) {
+    fn take(&mut self, delivery: &Arrival) {
         // Somebody else's, on a topic that was named.
         let Ok(Payload { t }) = serde_json::from_str(delivery.event.payload.get()) else { return };
         self.seen += 1;

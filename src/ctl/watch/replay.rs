@@ -9,7 +9,7 @@ use super::super::output::Output;
 use super::super::wire::Place;
 use super::args::WatchArgs;
 use super::{Replay, line};
-use crate::client::{Delivery, Event};
+use crate::client::{Arrival, Event};
 use crate::config::parse_duration;
 use crate::protocol::{Pattern, Start, Time};
 
@@ -101,8 +101,8 @@ struct Numbered<'a> {
 }
 
 /// An event with its number.
-pub(super) fn show(delivery: &Delivery, out: &mut Output) -> Result<(), Failure> {
-    let Delivery { event, sequence, .. } = delivery;
+pub(super) fn show(delivery: &Arrival, out: &mut Output) -> Result<(), Failure> {
+    let Arrival { event, sequence, .. } = delivery;
     if out.json {
         return out.json_line(&Numbered { sequence: *sequence, event });
     }

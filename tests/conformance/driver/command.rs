@@ -107,4 +107,12 @@ pub struct Wanted {
     pub sources: Vec<String>,
     pub targets: Option<Vec<String>>,
     pub group: Option<String>,
+    #[serde(default)]
+    pub ack: bool,
+    pub durable: Option<String>,
+    pub max_in_flight: Option<u32>,
+    pub ack_timeout_ms: Option<u64>,
+    pub max_retries: Option<u32>,
+    pub from_sequence: Option<u64>,
+    pub last: Option<u64>,
 }

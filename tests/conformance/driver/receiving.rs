@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gadugi_router::client::{Error, Events, Subscription};
+use gadugi_router::client::{Deliveries, Error, Event, Events, Nack, Subscription};
+use gadugi_router::protocol::Start;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
@@ -32,14 +33,15 @@ struct Handling {
 #[derive(Deserialize)]
 struct Numbered {
     n: Option<i64>,
+    /// How many attempts are to fail.
+    fails: Option<u64>,
 }
 
 impl Driver {
     pub async fn subscribe(&self, command: Command) -> Done {
         let client = self.client(&command.client)?;
         let wanted = command.wanted.ok_or_else(|| Error::Invalid("no subscription".to_owned()))?;
-        let events = client.subscribe(subscription(wanted)?).await?;
-        let (id, open) = (events.id(), watch::Sender::new(!command.held));
+        let open = watch::Sender::new(!command.held);
         let handling = Handling {
             client: command.client.clone(),
             sub: command.sub.clone(),
@@ -47,7 +49,13 @@ impl Driver {
             brief: command.brief,
             open: open.subscribe(),
         };
-        let task = tokio::spawn(handling.run(events)).abort_handle();
+        let (id, task) = if wanted.ack {
+            let deliveries = client.deliveries(subscription(wanted)?).await?;
+            (deliveries.id(), tokio::spawn(handling.acknowledge(deliveries)).abort_handle())
+        } else {
+            let events = client.subscribe(subscription(wanted)?).await?;
+            (events.id(), tokio::spawn(handling.run(events)).abort_handle())
+        };
         locked(&self.receivers).insert((command.client, command.sub), Receiver { id, open, task });
         done(&json!({"id": id.to_string()}))
     }
@@ -77,21 +85,37 @@ impl Driver {
 }
 
 impl Handling {
-    async fn run(mut self, mut events: Events) {
+    async fn run(self, mut events: Events) {
         while let Some(event) = events.recv().await {
-            if self.open.wait_for(|open| *open).await.is_err() {
-                return;
+            self.work(&event).await;
+        }
+    }
+
+    async fn acknowledge(self, deliveries: Deliveries) {
+        let handle = async |event: Event| {
+            self.work(&event).await;
+            let fails = event.read::<Numbered>().ok().and_then(|payload| payload.fails);
+            match event.delivery_attempts <= fails.unwrap_or(0) {
+                true => Err(Nack::new("told to").after(Duration::ZERO)),
+                false => Ok(()),
             }
-            if !self.time.is_zero() {
-                sleep(self.time).await;
-            }
-            if self.brief {
-                let number = event.read::<Numbered>().ok().and_then(|payload| payload.n);
-                let brief = (number, event.priority.get());
-                telling::say(&json!({"client": self.client, "sub": self.sub, "brief": brief}));
-            } else {
-                telling::event(&self.client, &self.sub, &event);
-            }
+        };
+        deliveries.handle(handle).await;
+    }
+
+    async fn work(&self, event: &Event) {
+        if self.open.clone().wait_for(|open| *open).await.is_err() {
+            return;
+        }
+        if !self.time.is_zero() {
+            sleep(self.time).await;
+        }
+        if self.brief {
+            let number = event.read::<Numbered>().ok().and_then(|payload| payload.n);
+            let brief = (number, event.priority.get());
+            telling::say(&json!({"client": self.client, "sub": self.sub, "brief": brief}));
+        } else {
+            telling::event(&self.client, &self.sub, event);
         }
     }
 }
@@ -107,5 +131,18 @@ fn subscription(wanted: Wanted) -> Result<Subscription, Error> {
     if let Some(group) = wanted.group {
         made = made.group(group);
     }
-    Ok(made)
+    if let Some(name) = wanted.durable {
+        made = made.durable(name);
+    }
+    if let Some(events) = wanted.max_in_flight {
+        made = made.max_in_flight(events);
+    }
+    if let Some(timeout) = wanted.ack_timeout_ms {
+        made = made.ack_timeout(Duration::from_millis(timeout));
+    }
+    if let Some(retries) = wanted.max_retries {
+        made = made.max_retries(retries);
+    }
+    let start = wanted.from_sequence.map(Start::Sequence).or(wanted.last.map(Start::Last));
+    Ok(start.into_iter().fold(made, Subscription::from))
 }

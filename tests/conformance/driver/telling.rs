@@ -118,10 +118,13 @@ pub async fn states(client: String, mut states: watch::Receiver<State>) {
 pub async fn notices(client: String, mut notices: broadcast::Receiver<Notice>) {
     while let Ok(notice) = notices.recv().await {
         match notice {
-            Notice::Gap { subscription, evicted, expired, local } => {
-                let gap = json!({"subscription": subscription.to_string(), "evicted": counts(&evicted), "expired": counts(&expired),
-                    "local": local});
-                say(&json!({"client": client, "gap": gap}));
+            Notice::Gap { gap, local } => {
+                let told = json!({"subscription": gap.subscription_id.to_string(), "evicted": counts(&gap.evicted),
+                    "expired": counts(&gap.expired), "lost": counts(&gap.lost), "local": local});
+                say(&json!({"client": client, "gap": told}));
+            }
+            Notice::Replayed { subscription, .. } => {
+                say(&json!({"client": client, "replayed": subscription.to_string()}));
             }
             Notice::NotPublished { event_id, because } => {
                 let failed = match Arc::try_unwrap(because) {

@@ -211,7 +211,9 @@ class Engine:
             self.credit.done(size)
             self.callbacks.report(HandlerError(error, f"an event that cannot be read: {message!r:.300}"))
         else:
-            subscription.sequence = max(subscription.sequence, message.get("sequence") or 0)
+            if subscription.replays_anew(event, message.get("sequence")):
+                self.credit.done(size)
+                return
             delivery, session = None, self.link.session
             if "delivery_id" in message and session is not None:
                 delivery = Delivery(event, message, session, subscription.heartbeat)
@@ -234,7 +236,7 @@ class Engine:
         elif kind == "replayed":
             subscription = self.subscriptions.of(message)
             if subscription is not None:
-                subscription.sequence = max(subscription.sequence, int(message["sequence"]))
+                subscription.reached.all(int(message["sequence"]))
                 subscription.is_replaying = False
                 self.callbacks.fire(self.on_replayed, subscription.id)
         functions = self.on_message.get(kind)

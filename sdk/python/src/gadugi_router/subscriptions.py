@@ -12,6 +12,7 @@ from .acks import ACK_TIMEOUT, HEARTBEATS, Ack, Delivery
 from .errors import UnsupportedByRouter
 from .events import Event
 from .levels import Levels
+from .reached import Reached
 
 # Events that came before the answer to their subscription: an old router may do so.
 EARLY_EVENTS = 1000
@@ -44,8 +45,8 @@ class Subscription:
         self.ack = ack
         timeout = spec.get("ack_timeout_ms", ACK_TIMEOUT * 1000) / 1000
         self.heartbeat = timeout / HEARTBEATS if heartbeat else None
-        # The last stored event that has come, and whether what comes is a replay, whose order is that of publishing.
-        self.sequence = 0
+        # How far a replay has come, and whether what comes is still one, whose order is that of storing.
+        self.reached = Reached()
         self.is_replaying = False
         self.concurrency = concurrency
         self.waiting: Levels[tuple[Event | Delivery, int]] = Levels()
@@ -89,10 +90,21 @@ class Subscription:
 
     def wish(self) -> dict[str, Any]:
         """The protocol's `subscription` object as it is now: a replay goes on where it was."""
-        self.is_replaying = "from" in self.spec and "durable" not in self.spec
-        if self.is_replaying and self.sequence:
-            return {**self.spec, "from": {"sequence": self.sequence + 1}}
+        self.is_replaying = self._is_replayed
+        following = self.reached.next(min(self.spec["priorities"], default=1))
+        if self._is_replayed and following is not None:
+            return {**self.spec, "from": {"sequence": following}}
         return self.spec
+
+    def replays_anew(self, event: Event, sequence: int | None) -> bool:
+        """Whether a replay that goes on begins with what has been here: this is such an event."""
+        if sequence is None or not self._is_replayed:
+            return False
+        return not self.reached.is_new(int(event.priority), sequence, self.is_replaying)
+
+    @property
+    def _is_replayed(self) -> bool:
+        return "from" in self.spec and "durable" not in self.spec
 
     def wake_readers(self) -> None:
         """For a stream: look again."""
