@@ -16,8 +16,11 @@ use crate::store::{Kind, Sequence, StoreError};
 pub(super) const MODE: u32 = 0o600;
 /// How long another program's lock is waited for. Publishers wait as long; then they are told.
 const BUSY: Duration = Duration::from_secs(2);
+/// Bytes in a page. A commit copies, checks and writes whole pages, and a larger one has more of what is committed together;
+/// beyond this a commit of one event pays for it.
+const PAGE: i64 = 8_192;
 /// Pages of the log after which a commit also moves them into the file. Usually a lull does that earlier.
-const CHECKPOINT_PAGES: i64 = 4_000;
+const CHECKPOINT_PAGES: i64 = 2_000;
 /// A log that grew larger is cut back to this when it begins anew.
 const LOG_BYTES: i64 = 64 << 20;
 /// Kibibytes of pages that the writer, and a reader, keep in memory.
@@ -83,7 +86,10 @@ pub(super) fn writing(path: &Path) -> Result<Connection, StoreError> {
     let version = match version {
         Some(version) => version,
         // Only an empty file can be told to give pages back.
-        None => connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map(|()| 0).map_err(&failed)?,
+        None => {
+            connection.pragma_update(None, "page_size", PAGE).map_err(&failed)?;
+            connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map(|()| 0).map_err(&failed)?
+        }
     };
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(&failed)?;

@@ -5,6 +5,7 @@ CREATE TABLE meta (
 
 INSERT INTO meta VALUES ('store', lower(hex(randomblob(16)))), ('last_sequence', 0);
 
+-- What it counts is as of meta.last_sequence: blocks behind that number count besides.
 CREATE TABLE rule (
     id INTEGER PRIMARY KEY,
     topics TEXT NOT NULL UNIQUE,
@@ -33,7 +34,6 @@ CREATE TABLE block (
 ) STRICT;
 
 CREATE INDEX block_by_level ON block (priority, id, batch, topics);
-CREATE INDEX block_by_rule ON block (rule, id);
 
 -- One event a row, for whoever reads the file by hand.
 CREATE VIEW events AS

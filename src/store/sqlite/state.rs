@@ -14,14 +14,31 @@ use crate::protocol::{Event, Priority, Time};
 use crate::store::track::{Holding, Tracked};
 use crate::store::{Change, Letter, Limits, MOST_DURABLES, NO_ROOM, RuleId, Sequence};
 
+/// Events after which the last number and the counts of rules are written down, though nothing else asks for it. A commit of
+/// one event would cost twice as much with them; who starts counts what was written since.
+const COUNTED_EVENTS: u64 = 1_024;
+
+/// Where a rule begins.
+pub(super) struct FirstBlock {
+    pub id: Sequence,
+    pub batch: Sequence,
+    pub stored: Time,
+}
+
 /// What the file says too.
 pub(super) struct State {
     pub last: Sequence,
+    /// The last number that the file's counts of rules include.
+    counted: Sequence,
+    /// They are to be written with this transaction.
+    is_count_due: bool,
     /// When the newest event was stored: times never fall, so that they can be searched.
     pub last_at: Time,
     pub rules: BTreeMap<RuleId, Holding>,
     /// By rule: everything up to here was deleted, also where other events of its block were not.
     pub deleted_to: BTreeMap<RuleId, Sequence>,
+    /// By rule: before this block it has none.
+    oldest: BTreeMap<RuleId, Sequence>,
     /// What this transaction has not written yet.
     batch: Batch,
     /// Whose counts differ from the file's.
@@ -33,13 +50,18 @@ impl State {
     pub fn read(connection: &Connection, last: Sequence) -> rusqlite::Result<Self> {
         let newest = "SELECT stored FROM block ORDER BY id DESC LIMIT 1";
         let last_at = connection.query_row(newest, [], |row| row.get(0)).optional()?;
+        let rules = rules(connection)?;
         let mut state = Self {
+            // The file may count less.
+            changed: rules.keys().copied().collect(),
+            rules,
             last,
+            counted: counted(connection)?,
+            is_count_due: false,
             last_at: Time::from_micros(last_at.unwrap_or(i64::MIN)),
-            rules: rules(connection)?,
             deleted_to: deleted_to(connection)?,
+            oldest: BTreeMap::new(),
             batch: Batch::default(),
-            changed: BTreeSet::new(),
             durables: BTreeMap::new(),
         };
         let mut durables = connection.prepare("SELECT name, wanted FROM durable")?;
@@ -111,8 +133,42 @@ impl State {
             self.batch.write(change)?;
         }
         self.batch.add(self.last, event, rule, (self.last_at, expires));
-        self.holding(rule).add(event.size());
+        let holding = self.rules.entry(rule).or_default();
+        if holding.events == 0 {
+            // Whoever looks for its oldest block need not begin at the first of all.
+            self.deleted_to.insert(rule, self.last - 1);
+            self.oldest.remove(&rule);
+        }
+        holding.add(event.size());
+        self.changed.insert(rule);
         Ok(self.last)
+    }
+
+    /// The oldest block of a rule.
+    pub fn first_block(
+        &mut self,
+        connection: &Connection,
+        rule: RuleId,
+    ) -> rusqlite::Result<Option<FirstBlock>> {
+        let from = match self.oldest.get(&rule) {
+            Some(oldest) => int(*oldest),
+            None => {
+                let sql = "SELECT batch FROM block WHERE id <= ? ORDER BY id DESC LIMIT 1";
+                let deleted_to = int(self.deleted_to.get(&rule).copied().unwrap_or(0));
+                let batch = connection.prepare_cached(sql)?.query_row([deleted_to], |row| row.get(0));
+                batch.optional()?.unwrap_or(0)
+            }
+        };
+        let sql = "SELECT id, batch, stored FROM block WHERE id >= ?1 AND rule = ?2 ORDER BY id LIMIT 1";
+        let first = connection.prepare_cached(sql)?.query_row(params![from, rule.0], |row| {
+            let (id, batch) = (row.get(0).map(uint)?, row.get(1).map(uint)?);
+            Ok(FirstBlock { id, batch, stored: Time::from_micros(row.get(2)?) })
+        });
+        let first = first.optional()?;
+        if let Some(first) = &first {
+            self.oldest.insert(rule, first.id);
+        }
+        Ok(first)
     }
 
     fn durable(
@@ -208,6 +264,7 @@ impl State {
 
     /// What a rule holds, to be changed.
     pub fn holding(&mut self, rule: RuleId) -> &mut Holding {
+        self.is_count_due = true;
         self.changed.insert(rule);
         self.rules.entry(rule).or_default()
     }
@@ -215,6 +272,10 @@ impl State {
     /// Writes down what is not written yet.
     pub fn write(&mut self, change: &Transaction<'_>) -> rusqlite::Result<()> {
         self.batch.write(change)?;
+        if !self.is_count_due && self.last - self.counted < COUNTED_EVENTS {
+            return Ok(());
+        }
+        (self.counted, self.is_count_due) = (self.last, false);
         let sql = "UPDATE meta SET value = ?1 WHERE key = 'last_sequence' AND value < ?1";
         change.prepare_cached(sql)?.execute([int(self.last)])?;
         while let Some(id) = self.changed.pop_first() {
@@ -267,7 +328,14 @@ pub(super) fn deleted_to(connection: &Connection) -> rusqlite::Result<BTreeMap<R
     rules.collect()
 }
 
-/// The rules as they stand in the file.
+/// The last number that the counts of rules include.
+fn counted(connection: &Connection) -> rusqlite::Result<Sequence> {
+    let sql = "SELECT value FROM meta WHERE key = 'last_sequence'";
+    let counted = connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
+    Ok(counted.map_or(0, uint))
+}
+
+/// The rules as they stand in the file, with what they do not count yet.
 pub(super) fn rules(connection: &Connection) -> rusqlite::Result<BTreeMap<RuleId, Holding>> {
     let sql = "SELECT id, topics, max_age_ms, max_events, max_bytes, events, bytes FROM rule";
     let mut all = connection.prepare_cached(sql)?;
@@ -281,5 +349,15 @@ pub(super) fn rules(connection: &Connection) -> rusqlite::Result<BTreeMap<RuleId
         let (events, bytes) = (row.get(5).map(uint)?, row.get(6).map(uint)?);
         Ok((RuleId(row.get(0)?), Holding { name: row.get(1)?, limits, events, bytes }))
     })?;
-    rows.collect()
+    let mut rules: BTreeMap<_, _> = rows.collect::<rusqlite::Result<_>>()?;
+    let sql = "SELECT rule, sum(count), sum(bytes) FROM block WHERE id > ? GROUP BY rule";
+    let mut since = connection.prepare_cached(sql)?;
+    let mut rows = since.query([int(counted(connection)?)])?;
+    while let Some(row) = rows.next()? {
+        if let Some(rule) = rules.get_mut(&RuleId(row.get(0)?)) {
+            rule.events += row.get(1).map(uint)?;
+            rule.bytes += row.get(2).map(uint)?;
+        }
+    }
+    Ok(rules)
 }

@@ -5,29 +5,28 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::block::{BATCH_EVENTS, Block, Entry};
-use super::state::{State, write_lost};
+use super::state::{FirstBlock, State, write_lost};
 use super::{int, uint};
 use crate::protocol::Time;
 use crate::store::track::{Holding, event_of};
 use crate::store::{RuleId, Trimmed};
 
 /// Pages that stay free for what comes next.
-const SPARE_PAGES: i64 = 1_024;
+const SPARE_PAGES: i64 = 512;
 /// A file with a smaller share of free pages is left as it is.
 const SPARE_SHARE: i64 = 4;
 /// Pages that are given back at a time.
-const GIVEN_BACK: i64 = 256;
+const GIVEN_BACK: i64 = 128;
 
 /// Whether something is over its limits.
-pub(super) fn is_due(connection: &Connection, state: &State, now: Time) -> rusqlite::Result<bool> {
-    for (id, rule) in &state.rules {
-        if is_over_size(rule) {
-            return Ok(true);
-        }
-        if rule.limits.max_age.is_some()
-            && let Some(oldest) = oldest(connection, *id)?
-            && rule.is_over(oldest, now)
-        {
+pub(super) fn is_due(connection: &Connection, state: &mut State, now: Time) -> rusqlite::Result<bool> {
+    if state.rules.values().any(is_over_size) {
+        return Ok(true);
+    }
+    let ages = state.rules.iter().filter(|(_, rule)| rule.limits.max_age.is_some() && rule.events > 0);
+    for id in ages.map(|(id, _)| *id).collect::<Vec<_>>() {
+        let oldest = oldest(connection, state, id)?;
+        if oldest.is_some_and(|oldest| state.rules.get(&id).is_some_and(|rule| rule.is_over(oldest, now))) {
             return Ok(true);
         }
     }
@@ -35,12 +34,12 @@ pub(super) fn is_due(connection: &Connection, state: &State, now: Time) -> rusql
 }
 
 /// When the oldest of a rule was stored.
-fn oldest(connection: &Connection, rule: RuleId) -> rusqlite::Result<Option<Time>> {
-    let sql = match rule {
-        RuleId::DEAD => "SELECT died FROM dead WHERE ?1 = 0 ORDER BY id LIMIT 1",
-        _ => "SELECT stored FROM block WHERE rule = ?1 ORDER BY id LIMIT 1",
-    };
-    let oldest = connection.prepare_cached(sql)?.query_row([rule.0], |row| row.get(0)).optional()?;
+fn oldest(connection: &Connection, state: &mut State, rule: RuleId) -> rusqlite::Result<Option<Time>> {
+    if rule != RuleId::DEAD {
+        return Ok(state.first_block(connection, rule)?.map(|first| first.stored));
+    }
+    let sql = "SELECT died FROM dead ORDER BY id LIMIT 1";
+    let oldest = connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
     Ok(oldest.map(Time::from_micros))
 }
 
@@ -134,7 +133,8 @@ impl Going {
     ) -> rusqlite::Result<u64> {
         let mut lost = 0;
         while self.room > 0 {
-            let blocks = oldest_batch(change, self.id)?;
+            let Some(first) = state.first_block(change, self.id)? else { break };
+            let blocks = batch_of(change, self.id, &first)?;
             let Some(end) = blocks.iter().map(|block| block.last).max() else { break };
             let deleted_to = state.deleted_to.get(&self.id).copied().unwrap_or(0);
             let mut entries: Vec<(&Entry, &Block)> = blocks
@@ -152,8 +152,8 @@ impl Going {
             let last = entries.get(..going).and_then(|gone| gone.last()).map(|(entry, _)| entry.sequence);
             let Some(last) = all.then_some(end).or(last) else { break };
             state.deleted_to.insert(self.id, last);
-            let sql = "DELETE FROM block WHERE rule = ?1 AND id <= ?2 AND last <= ?2";
-            change.prepare_cached(sql)?.execute(params![self.id.0, int(last)])?;
+            let sql = "DELETE FROM block WHERE id >= ?1 AND id <= ?2 AND last <= ?2 AND rule = ?3";
+            change.prepare_cached(sql)?.execute(params![int(first.id), int(last), self.id.0])?;
             if !all {
                 break;
             }
@@ -176,16 +176,13 @@ impl Going {
 }
 
 /// The blocks of a rule's oldest batch.
-fn oldest_batch(change: &Transaction<'_>, rule: RuleId) -> rusqlite::Result<Vec<Block>> {
+fn batch_of(change: &Transaction<'_>, rule: RuleId, first: &FirstBlock) -> rusqlite::Result<Vec<Block>> {
     let sql = format!(
-        "SELECT {} FROM block WHERE rule = ?1 AND id >= (SELECT min(id) FROM block WHERE rule = ?1)
-            AND batch = (SELECT batch FROM block WHERE rule = ?1 ORDER BY id LIMIT 1)
-            AND id < (SELECT batch FROM block WHERE rule = ?1 ORDER BY id LIMIT 1) + {BATCH_EVENTS}
-        ORDER BY id",
+        "SELECT {} FROM block WHERE id >= ?1 AND id < ?2 + {BATCH_EVENTS} AND batch = ?2 AND rule = ?3 ORDER BY id",
         Block::COLUMNS
     );
     let mut blocks = change.prepare_cached(&sql)?;
-    let rows = blocks.query_map([rule.0], Block::read)?;
+    let rows = blocks.query_map(params![int(first.id), int(first.batch), rule.0], Block::read)?;
     rows.collect()
 }
 

@@ -83,7 +83,7 @@ impl Writing for Writer {
 
     fn trim(&mut self, now: Time, most: usize) -> Result<Trimmed, StoreError> {
         let failed = failure::of(&self.place.path);
-        if !trim::is_due(&self.connection, &self.state, now).map_err(failed)? {
+        if !trim::is_due(&self.connection, &mut self.state, now).map_err(failed)? {
             return Ok(Trimmed::default());
         }
         self.change(|change, state| trim::trim(change, state, now, most))
