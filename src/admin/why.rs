@@ -78,6 +78,9 @@ pub(super) fn lost(reason: Reason, was_matched: bool) -> Step {
             ("subscription", "the subscriber ended the subscription before it had taken it")
         }
         (Reason::Drain, _) => ("limit", "the router ended, or was restarted, before it could be delivered"),
+        (Reason::NoSubscriber, _) => {
+            ("subscription", "nobody subscribed to it, and its publisher wanted it to be mandatory")
+        }
         (Reason::Retries, _) => {
             ("client", "it was delivered as often as the subscription asks for, and never acknowledged")
         }

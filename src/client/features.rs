@@ -14,6 +14,7 @@ pub(super) struct Features {
     pub expiry: bool,
     pub receipt: bool,
     pub credit: bool,
+    pub mandatory: bool,
     groups: bool,
     targets: bool,
     several_levels: bool,
@@ -32,6 +33,7 @@ impl Features {
             expiry: connection.has("expiry"),
             receipt: connection.has("receipt"),
             credit: connection.has("credit"),
+            mandatory: connection.has("mandatory"),
             groups: connection.has("groups"),
             targets: connection.has("targets"),
             several_levels: connection.has("several_levels"),
@@ -49,6 +51,8 @@ impl Features {
             Some("expiry")
         } else if options.receipt == Receipt::Dispatched && !self.receipt {
             Some("receipt")
+        } else if options.mandatory && !self.mandatory {
+            Some("mandatory")
         } else {
             None
         }

@@ -53,6 +53,8 @@ enum Wire<'a, E = NewEvent> {
         ttl_ms: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
         receipt: Option<&'static str>,
+        #[serde(skip_serializing_if = "is_false")]
+        mandatory: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<&'a str>,
     },
@@ -62,6 +64,8 @@ enum Wire<'a, E = NewEvent> {
         ttl_ms: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
         receipt: Option<&'static str>,
+        #[serde(skip_serializing_if = "is_false")]
+        mandatory: bool,
         request_id: &'a str,
     },
     Subscribe {
@@ -116,8 +120,8 @@ impl Request<'_> {
     pub(super) fn text(&self) -> serde_json::Result<String> {
         match *self {
             Self::Publish { event, options, request_id } => {
-                let (ttl_ms, receipt) = wishes(options);
-                serde_json::to_string(&Wire::Publish { event, ttl_ms, receipt, request_id })
+                let (ttl_ms, receipt, mandatory) = wishes(options);
+                serde_json::to_string(&Wire::Publish { event, ttl_ms, receipt, mandatory, request_id })
             }
             Self::Subscribe(subscription) => subscribe(subscription, None),
             Self::Ack { delivery_id } => serde_json::to_string(&Plain::Ack { delivery_id }),
@@ -137,8 +141,8 @@ pub(super) fn publish(
     options: PublishOptions,
     request_id: Option<&str>,
 ) -> serde_json::Result<String> {
-    let (ttl_ms, receipt) = wishes(options);
-    serde_json::to_string(&Wire::Publish { event: &event, ttl_ms, receipt, request_id })
+    let (ttl_ms, receipt, mandatory) = wishes(options);
+    serde_json::to_string(&Wire::Publish { event: &event, ttl_ms, receipt, mandatory, request_id })
 }
 
 /// Several events that are written already, with the same wishes.
@@ -147,8 +151,8 @@ pub(super) fn publish_batch(
     options: PublishOptions,
     request_id: &str,
 ) -> serde_json::Result<String> {
-    let (ttl_ms, receipt) = wishes(options);
-    serde_json::to_string(&Wire::PublishBatch { events, ttl_ms, receipt, request_id })
+    let (ttl_ms, receipt, mandatory) = wishes(options);
+    serde_json::to_string(&Wire::PublishBatch { events, ttl_ms, receipt, mandatory, request_id })
 }
 
 pub(super) fn subscribe(wanted: &Subscription, request_id: Option<&str>) -> serde_json::Result<String> {
@@ -178,6 +182,13 @@ pub(super) fn credit(credit: Credit) -> serde_json::Result<String> {
     serde_json::to_string(&Plain::Credit(credit))
 }
 
-fn wishes(options: PublishOptions) -> (Option<u64>, Option<&'static str>) {
-    (options.ttl_ms, (options.receipt == Receipt::Dispatched).then_some("dispatched"))
+fn wishes(options: PublishOptions) -> (Option<u64>, Option<&'static str>, bool) {
+    let receipt = (options.receipt == Receipt::Dispatched).then_some("dispatched");
+    (options.ttl_ms, receipt, options.mandatory)
+}
+
+// As serde calls it.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(it: &bool) -> bool {
+    !it
 }

@@ -127,7 +127,7 @@ async fn what_is_sent_is_as_the_protocol_says() {
         assert_eq!(heard[0], serde_json::json!({"type": "publish", "event": event}));
         assert_eq!(
             heard[1],
-            serde_json::json!({"type": "publish", "event": event, "ttl_ms": 7, "receipt": "dispatched",
+            serde_json::json!({"type": "publish", "event": event, "ttl_ms": 7, "receipt": "dispatched", "mandatory": true,
                 "request_id": "1"})
         );
         say(
@@ -144,7 +144,7 @@ async fn what_is_sent_is_as_the_protocol_says() {
     let mut connection = Connection::open(&address, &Options::default()).await.unwrap();
     let (event, options) = (&NewEvent::new("t"), PublishOptions::default());
     connection.feed(&Request::Publish { event, options, request_id: None }).await.unwrap();
-    let options = PublishOptions { ttl_ms: Some(7), receipt: Receipt::Dispatched };
+    let options = PublishOptions { ttl_ms: Some(7), receipt: Receipt::Dispatched, mandatory: true };
     connection.send(&Request::Publish { event, options, request_id: Some("1") }).await.unwrap();
     let Message::Published(published) = connection.receive().await.unwrap() else { panic!("no answer") };
     assert_eq!(

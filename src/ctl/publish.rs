@@ -41,6 +41,7 @@ pub(super) fn run(args: PublishArgs, place: &Place, out: &mut Output) -> Result<
             options: PublishOptions {
                 ttl_ms: args.event.ttl.map(|ttl| ttl.as_millis() as u64),
                 receipt: if connection.has("receipt") { Receipt::Dispatched } else { Receipt::Queued },
+                mandatory: args.mandatory,
             },
             connection,
             payloads,

@@ -2,6 +2,7 @@
 
 mod args;
 mod ending;
+mod forward;
 mod line;
 mod replay;
 
@@ -12,12 +13,14 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::failure::{Failure, NO_ANSWER, NOT_RUNNING, SYSTEM, UNAVAILABLE};
 use super::output::{Output, by_priority, count, plain};
+use super::pace::Pace;
 use super::wire::{self, Place};
 use crate::client::{Address, Arrival, Backoff, Connection, Error, Gap, Message, Request};
 use crate::protocol::{Pattern, Start, Subscription};
 use args::WatchArgs;
 pub(super) use args::{MonitorArgs, SubscribeArgs};
 use ending::Ending;
+use forward::Forward;
 pub(super) use replay::{ReplayArgs, replay, since};
 
 /// A router that is restarted is back within a second or two, and a person waits for it.
@@ -58,10 +61,11 @@ fn run(
         };
         let done = tokio::select! {
             biased;
-            () = ending.wait() => return Ok(()),
+            () = ending.wait() => Some(Ok(())),
             done = done => done,
         };
-        done.unwrap_or_else(|| watch.out_of_time(time.unwrap_or_default()))
+        done.unwrap_or_else(|| watch.out_of_time(time.unwrap_or_default()))?;
+        watch.finish().await
     })
 }
 
@@ -69,6 +73,8 @@ struct Watch<'a> {
     place: &'a Place,
     subscription: Subscription,
     replay: Option<Replay>,
+    /// Where it goes instead of being shown.
+    forward: Option<Forward>,
     wait: bool,
     count: Option<u64>,
     seen: u64,
@@ -95,6 +101,7 @@ impl<'a> Watch<'a> {
             place,
             subscription,
             replay,
+            forward: None,
             wait,
             count,
             seen: 0,
@@ -108,6 +115,9 @@ impl<'a> Watch<'a> {
     /// Until there were enough events.
     async fn go(&mut self) -> Result<(), Failure> {
         let mut connection = self.first().await?;
+        if let Some(url) = self.replay.as_ref().and_then(|replay| replay.to_url.as_ref()) {
+            self.forward = Some(Forward::to(url, connection.address()).await?);
+        }
         loop {
             let address = connection.address().clone();
             match self.follow(&mut connection).await {
@@ -144,7 +154,7 @@ impl<'a> Watch<'a> {
             match connection.receive().await? {
                 Message::Subscribed(_) => self.tell_connected(connection.address()),
                 Message::Event(delivery) => {
-                    self.show(&delivery)?;
+                    self.show(&delivery).await?;
                     self.seen += 1;
                     // Should the connection be lost, it goes on behind this one.
                     if let Some(sequence) = delivery.sequence {
@@ -182,14 +192,27 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn show(&mut self, delivery: &Arrival) -> Result<(), Failure> {
-        if self.replay.is_some() {
-            return replay::show(delivery, self.out);
+    async fn show(&mut self, delivery: &Arrival) -> Result<(), Failure> {
+        if let Some(replay) = &mut self.replay {
+            replay.pace.wait().await;
+            replay.pace.next();
+            return match &mut self.forward {
+                Some(forward) => forward.take(delivery).await,
+                None => replay::show(delivery, self.out),
+            };
         }
         if self.out.json {
             return self.out.json_line(&delivery.event);
         }
         self.out.line(line::line(&delivery.event, self.out.colour, self.out.width()))
+    }
+
+    /// Whoever ends it wants to know what came of it.
+    async fn finish(self) -> Result<(), Failure> {
+        match self.forward {
+            Some(forward) => forward.finish(self.out).await,
+            None => Ok(()),
+        }
     }
 
     fn tell_connected(&mut self, address: &Address) {
@@ -271,6 +294,9 @@ struct Replay {
     from: Start,
     /// It goes on with what is live.
     follow: bool,
+    pace: Pace,
+    /// The router that gets it.
+    to_url: Option<String>,
 }
 
 /// Why nothing more comes.

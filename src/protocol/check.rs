@@ -105,7 +105,7 @@ pub(super) fn wrong_member(field: Field, scanner: Scanner<'_>, key: Value, value
 pub(super) fn unknown_key(metadata: bool, scanner: Scanner<'_>, key: Value) -> String {
     let name = shortened(scanner.str(key.span.inner()));
     let inside = if metadata { "metadata." } else { "" };
-    if !metadata && matches!(&*name, "ttl_ms" | "receipt" | "request_id") {
+    if !metadata && matches!(&*name, "ttl_ms" | "receipt" | "mandatory" | "request_id") {
         return format!("unknown key `{name}`; it belongs beside `event`, not into it");
     }
     let fields: &[Field] = if metadata { &Field::OF_METADATA } else { &Field::OF_EVENT };

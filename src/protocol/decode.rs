@@ -160,7 +160,14 @@ impl<'a> Message<'a> {
                 }
             },
         };
-        Ok(PublishOptions { ttl_ms, receipt })
+        let mandatory = match given(self.mandatory) {
+            None => false,
+            Some(value) if value.kind == Kind::Bool => value.span.of(self.text) == "true",
+            Some(value) => {
+                return Err(wrong(format!("`mandatory` must be true or false; got {}", self.got(value))));
+            }
+        };
+        Ok(PublishOptions { ttl_ms, receipt, mandatory })
     }
 
     fn subscribe(&self) -> Result<Subscription, WireError> {

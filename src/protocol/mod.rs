@@ -66,6 +66,7 @@ pub const FEATURES: &[&str] = &[
     "gap",
     "groups",
     "lean",
+    "mandatory",
     "receipt",
     "request_id",
     "several_levels",

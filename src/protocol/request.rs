@@ -87,6 +87,8 @@ pub struct PublishOptions {
     pub ttl_ms: Option<u64>,
     /// When the publisher wants its answer.
     pub receipt: Receipt,
+    /// A dead letter (`no_subscriber`) if nobody subscribes to it, unless it is stored.
+    pub mandatory: bool,
 }
 
 /// When `published` is sent.

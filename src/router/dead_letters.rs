@@ -30,11 +30,13 @@ pub enum Reason {
     Drain,
     /// Delivered as often as was asked for, and never acknowledged.
     Retries,
+    /// Nobody subscribes to it, and its publisher wanted it to be `mandatory`.
+    NoSubscriber,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Evicted,
         Self::Expired,
         Self::Oversized,
@@ -43,6 +45,7 @@ impl Reason {
         Self::Unsubscribed,
         Self::Drain,
         Self::Retries,
+        Self::NoSubscriber,
     ];
 
     /// The name on the wire, in logs and in metrics.
@@ -56,6 +59,7 @@ impl Reason {
             Self::Unsubscribed => "unsubscribed",
             Self::Drain => "drain",
             Self::Retries => "retries",
+            Self::NoSubscriber => "no_subscriber",
         }
     }
 }

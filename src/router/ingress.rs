@@ -44,6 +44,8 @@ pub(super) struct Queued {
     pub event: Arc<Event>,
     pub deadline: Millis,
     pub receipt: Option<Receipt>,
+    /// A dead letter if nobody subscribes to it.
+    pub mandatory: bool,
     pub accepted: Stamp,
 }
 

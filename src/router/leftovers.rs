@@ -132,7 +132,11 @@ impl Router {
     pub fn bury(&mut self, left: Left, now: Millis) {
         for Leftover { event, deadline, receipt } in left.queued {
             let accepted = Stamp::default();
-            self.lose_queued(Queued { event, deadline, receipt, accepted }, Reason::Drain, now);
+            self.lose_queued(
+                Queued { event, deadline, receipt, mandatory: false, accepted },
+                Reason::Drain,
+                now,
+            );
         }
         let Self { clients, subscriptions, dead, by_id, .. } = self;
         for Owed { deliveries, of, .. } in left.owed {
@@ -194,7 +198,13 @@ impl Router {
         for Leftover { event, deadline, receipt } in queued {
             self.new_deadline |= deadline < Millis::MAX;
             self.stats.accepted[event.priority().index()] += 1;
-            match self.ingress.offer(Queued { event, deadline, receipt, accepted: Moment::from(now).stamp }) {
+            match self.ingress.offer(Queued {
+                event,
+                deadline,
+                receipt,
+                mandatory: false,
+                accepted: Moment::from(now).stamp,
+            }) {
                 Offered::Queued => {}
                 Offered::InPlaceOf(other) | Offered::Refused(other) => {
                     self.lose_queued(other, Reason::Evicted, now);
@@ -295,7 +305,8 @@ impl Router {
     fn hand_over(&mut self, place: SubscriptionKey, leftover: Leftover, now: Millis) {
         self.new_deadline |= leftover.deadline < Millis::MAX;
         let Leftover { event, deadline, .. } = leftover;
-        let queued = Queued { event, deadline, receipt: None, accepted: Moment::from(now).stamp };
+        let queued =
+            Queued { event, deadline, receipt: None, mandatory: false, accepted: Moment::from(now).stamp };
         self.deliver(place, &queued, now, &mut 0, &mut Refusals::default());
     }
 

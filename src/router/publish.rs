@@ -64,7 +64,7 @@ impl Router {
     pub fn probe(&mut self, event: Arc<Event>, waker: Waker) {
         self.prober = Some(waker);
         let (receipt, accepted) = (Some(Receipt::PROBE), Stamp::default());
-        self.ingress.force(Queued { event, deadline: Millis::MAX, receipt, accepted });
+        self.ingress.force(Queued { event, deadline: Millis::MAX, receipt, mandatory: false, accepted });
     }
 
     /// How many probes the dispatcher has seen.
@@ -80,6 +80,18 @@ impl Router {
         receipt: Option<Receipt>,
         now: impl Into<Moment>,
     ) -> Published {
+        self.publish_as(event, ttl, receipt, false, now)
+    }
+
+    /// As [`publish`](Self::publish); `mandatory`: it becomes a dead letter if nobody subscribes to it.
+    pub fn publish_as(
+        &mut self,
+        event: Arc<Event>,
+        ttl: Option<Millis>,
+        receipt: Option<Receipt>,
+        mandatory: bool,
+        now: impl Into<Moment>,
+    ) -> Published {
         let Moment { millis: now, stamp: accepted } = now.into();
         if self.draining {
             self.stats.refused += 1;
@@ -88,7 +100,7 @@ impl Router {
         let priority = event.priority().index();
         let deadline = ttl.map_or(Millis::MAX, |ttl| now.saturating_add(ttl));
         self.new_deadline |= ttl.is_some();
-        match self.ingress.offer(Queued { event, deadline, receipt, accepted }) {
+        match self.ingress.offer(Queued { event, deadline, receipt, mandatory, accepted }) {
             Offered::Queued => {}
             Offered::InPlaceOf(victim) => self.lose_queued(victim, Reason::Evicted, now),
             Offered::Refused(_) => {
@@ -181,7 +193,16 @@ impl Router {
             let (token, sequence) = (receipt.token, queued.event.sequence());
             self.notify(receipt.client, Notice::Dispatched { token, matched, refused, sequence });
         }
+        if queued.mandatory && matched == 0 && refused == Refusals::default() {
+            self.bury_unmatched(queued.event, now);
+        }
         looked_at
+    }
+
+    #[cold]
+    fn bury_unmatched(&mut self, event: Arc<Event>, now: Millis) {
+        let (reason, at) = (Reason::NoSubscriber, now.cast_signed());
+        self.dead.push(DeadLetter { event, reason, at, subscription: None, attempts: Vec::new() });
     }
 
     /// `Some` if the event is for this subscription, with the group that it contends in, if any.

@@ -62,7 +62,7 @@ impl Router {
             self.notify(receipt.client, Notice::Stored { token: receipt.token, sequence });
         }
         let receipt = wants_match.then_some(receipt);
-        self.ingress.force(Queued { event, deadline, receipt, accepted: moment.stamp });
+        self.ingress.force(Queued { event, deadline, receipt, mandatory: false, accepted: moment.stamp });
     }
 
     /// An event could not be stored, and its publisher is told why.

@@ -130,3 +130,14 @@ async def test_what_the_router_has_not_is_an_error(driver, router):
         for wanted in ({"ack": True, "durable": "d"}, {"last": 3}):
             with pytest.raises(Failed, match="unsupported"):
                 await client.subscribe("t", **wanted)
+
+
+async def test_a_mandatory_event_that_nobody_wants_is_a_dead_letter(driver, router):
+    async with driver() as program:
+        client = await program.connect(router.url)
+        await client.subscribe("$dead.no_subscriber")
+        await client.publish("t", {"n": 1}, {"receipt": "dispatched"})
+        answer = await client.publish("t", {"n": 2}, {"mandatory": True, "receipt": "dispatched"})
+        assert (answer["status"], answer["matched"]) == ("queued", 0)
+        await until(lambda: client.events(), "the dead letter")
+        assert [letter["event"]["payload"] for letter in client.payloads()] == [{"n": 2}]

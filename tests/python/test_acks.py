@@ -240,3 +240,17 @@ async def test_dead_letters_are_events_for_those_who_ask_for_them(router):
         assert error["code"] == "invalid_event" and "$dead." in error["error"]
         batch = await one.ask({"type": "publish_batch", "events": [{"topic": "$dead.x"}, {"topic": "t"}]})
         assert [result["status"] for result in batch["results"]] == ["rejected", "queued"]
+
+
+async def test_a_mandatory_event_that_nobody_wants_is_a_dead_letter(start):
+    router = start(store__kind="memory", store__rule='[{ topics = ["s.**"] }]')
+    async with await connect(router, hello={}) as client:
+        assert "mandatory" in client.greeting["features"]
+        await client.publish({"topic": "t", "id": "plain"}, receipt="dispatched")
+        await client.publish({"topic": "s.a", "id": "stored"}, mandatory=True, receipt="dispatched")
+        answer = await client.publish({"topic": "t", "id": "mandatory"}, mandatory=True, receipt="dispatched")
+        assert (answer["status"], answer["matched"]) == ("queued", 0)
+        letters = (await control(router, "dead-letters", "list", "--reason", "no_subscriber", "--json")).json["dead_letters"]
+        assert [letter["id"] for letter in letters] == ["mandatory"]
+        assert (await control(router, "publish", "t", "--mandatory")).code == 0
+        assert len((await control(router, "dead-letters", "list", "--json")).json["dead_letters"]) == 2

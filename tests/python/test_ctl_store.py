@@ -45,6 +45,32 @@ async def test_the_control_program_replays(storing):
         assert len(await replay("--follow", "-n", "5")) == 5
 
 
+async def test_a_replay_is_copied_to_another_router(storing, start):
+    router, other = storing(), start(limits__max_message_size="2KB")
+    url = f"ws://127.0.0.1:{other.port}"
+    async with await connect(router) as publisher, await connect(other) as reader:
+        await reader.subscribe("*")
+        sent = []
+        for number in range(300):
+            event = {"topic": "s.a", "payload": {"n": number}, "metadata": {"tags": {"a": "b"}, "trace_id": "x"}}
+            sent.append((await publisher.publish(event | {"source": "planner", "priority": number % 10 + 1}))["event_id"])
+        done = await control(router, "replay", "--to-url", url)
+        assert (done.code, done.out) == (0, f"300 events copied to {url}\n"), done
+        came = {event["id"]: event for event in [await reader.event() for _ in range(300)]}
+        assert set(came) == set(sent)
+        first = came[sent[0]]
+        assert (first["source"], first["payload"], first["metadata"]["trace_id"]) == ("planner", {"n": 0}, "x")
+        listed = (await control(router, "replay", "-n", "1", "--json")).json["event"]
+        assert first["timestamp"] == listed["timestamp"] and first["metadata"] == listed["metadata"]
+        done = await control(router, "replay", "--to-url", url, "--last", "2", "--rate", "1000", "--json")
+        assert done.json == {"copied": 2, "last_sequence": 300, "to": url}
+        await publisher.publish({"topic": "s.a", "payload": "x" * 5000})
+        done = await control(router, "replay", "--to-url", url, "--last", "2")
+        assert done.code == 69 and "--from-sequence 301" in done.err, done.err
+        done = await control(router, "replay", "--to-url", f"ws://127.0.0.1:{router.port}", "--url", f"ws://127.0.0.1:{router.port}")
+        assert done.code == 64 and "never end" in done.err
+
+
 async def test_the_control_program_says_that_there_is_no_store(router):
     done = await control(router, "replay")
     assert done.code == 69 and "needs a store" in done.err

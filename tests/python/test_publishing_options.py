@@ -29,7 +29,7 @@ async def test_without_asking_there_is_no_receipt(router):
 
 
 @pytest.mark.parametrize("beside", [
-    {"receipt": "soon"}, {"receipt": 1}, {"ttl_ms": -1}, {"ttl_ms": "1s"}, {"ttl_ms": 1.5}, {"ttl_ms": 1e99},
+    {"receipt": "soon"}, {"receipt": 1}, {"mandatory": "yes"}, {"ttl_ms": -1}, {"ttl_ms": "1s"}, {"ttl_ms": 1.5}, {"ttl_ms": 1e99},
 ])
 async def test_wrong_wishes_are_refused_and_nothing_is_published(router, beside):
     async with await connect(router) as client:

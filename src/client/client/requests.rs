@@ -74,7 +74,7 @@ impl Client {
         let mut waiting = self.0.replies.expect(&mut request, &self.0.intake.changed)?;
         // Nobody should work on a request that is not waited for any more.
         let ttl_ms = Some(within.as_millis().clamp(1, u128::from(u64::MAX)) as u64);
-        let options = PublishOptions { ttl_ms, receipt: Receipt::Dispatched };
+        let options = PublishOptions { ttl_ms, receipt: Receipt::Dispatched, mandatory: false };
         let (mut outgoing, pending) = Outgoing::new(request, options, &self.0.shape)?;
         outgoing.is_modest = true;
         let published = self.0.queue.add_when_room((outgoing, pending)).await?.await?;

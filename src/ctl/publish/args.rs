@@ -40,6 +40,10 @@ pub(in crate::ctl) struct PublishArgs {
     #[arg(short, long, value_name = "N", value_parser = pace::rate)]
     pub rate: Option<f64>,
 
+    /// If nobody subscribes to it, it becomes a dead letter (no_subscriber), unless it is stored
+    #[arg(long)]
+    pub mandatory: bool,
+
     /// Print what became of all together, not of each
     #[arg(short, long)]
     pub quiet: bool,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::super::failure::Failure;
 use super::super::output::Output;
+use super::super::pace::{self, Pace};
 use super::super::wire::Place;
 use super::args::WatchArgs;
 use super::{Replay, line};
@@ -27,6 +28,14 @@ pub(in crate::ctl) struct ReplayArgs {
     /// Go on with what is live
     #[arg(short, long)]
     follow: bool,
+
+    /// So many a second at most
+    #[arg(short, long, value_name = "N", value_parser = pace::rate)]
+    rate: Option<f64>,
+
+    /// Publish the events to this other router instead of showing them: with their ids, sources and times
+    #[arg(long, value_name = "URL")]
+    to_url: Option<String>,
 
     #[command(flatten)]
     how: WatchArgs,
@@ -52,13 +61,15 @@ struct StartArgs {
 const HELP: &str = "\
 Only what is stored can be replayed: [[store.rule]] in the router's configuration says what. A line is: number, time (UTC), \
 priority, topic, type, source, payload. With --json it is an object with sequence and the whole event. A connection that is lost \
-is made anew, and the replay goes on where it was.
+is made anew, and the replay goes on where it was. With --to-url it exits with 69 if the other router does not take an event, \
+and says with which number to go on.
 
 Examples:
   gadugi-routerctl replay --topic 'task.**' --since 1h
   gadugi-routerctl replay --last 20 --min-priority HIGH
   gadugi-routerctl replay --from-sequence 4711 --json | jq .event.payload
-  gadugi-routerctl replay --topic audit --last 100 --follow";
+  gadugi-routerctl replay --topic audit --last 100 --follow
+  gadugi-routerctl replay --topic 'task.**' --since 1d --to-url ws://standby:9090 --rate 500";
 
 const SECONDS_OF_A_DAY: u64 = 86_400;
 
@@ -89,7 +100,8 @@ impl StartArgs {
 
 pub(in crate::ctl) fn replay(args: ReplayArgs, place: &Place, out: &mut Output) -> Result<(), Failure> {
     let topics = if args.topics.is_empty() { vec![Pattern::all()] } else { args.topics };
-    let replay = Replay { from: args.start.start(), follow: args.follow };
+    let pace = Pace::new(args.rate, Duration::ZERO);
+    let replay = Replay { from: args.start.start(), follow: args.follow, pace, to_url: args.to_url };
     super::run(topics, Some(replay), args.how, place, out)
 }
 

@@ -15,11 +15,14 @@ fn pings_carry_their_echo_back_as_it_came() {
 
 #[test]
 fn publishes_carry_wishes_beside_the_event() {
-    let text = r#"{"receipt":"dispatched","event":{"topic":"t"},"ttl_ms":250,"later":[1],"type":"publish"}"#;
+    let text = r#"{"receipt":"dispatched","event":{"topic":"t"},"ttl_ms":250,"mandatory":true,"later":[1],"type":"publish"}"#;
     let Request::Publish(publish) = request(text) else { panic!("no publish") };
-    assert_eq!(publish.options, PublishOptions { ttl_ms: Some(250), receipt: Receipt::Dispatched });
+    assert_eq!(
+        publish.options,
+        PublishOptions { ttl_ms: Some(250), receipt: Receipt::Dispatched, mandatory: true }
+    );
     let Request::Publish(publish) =
-        request(r#"{"type":"publish","ttl_ms":null,"receipt":null,"event":{"topic":"t"}}"#)
+        request(r#"{"type":"publish","ttl_ms":null,"receipt":null,"mandatory":null,"event":{"topic":"t"}}"#)
     else {
         panic!("no publish")
     };
@@ -29,6 +32,7 @@ fn publishes_carry_wishes_beside_the_event() {
 #[test]
 fn wrong_wishes_are_refused() {
     for (wish, expected) in [
+        (r#""mandatory":1"#, "`mandatory` must be true or false; got 1"),
         (r#""ttl_ms":0"#, "`ttl_ms` must be a whole number of milliseconds from 1; got 0"),
         (r#""ttl_ms":1.5"#, "`ttl_ms` must be a whole number of milliseconds from 1; got 1.5"),
         (r#""ttl_ms":"9""#, "`ttl_ms` must be a whole number of milliseconds from 1; got \"9\""),

@@ -140,7 +140,7 @@ fn hello_lists_what_is_there() {
     assert_eq!(
         written(Reply::Hello { stores: false }, None),
         format!(
-            r#"{{"type":"hello","protocol":2,"server":"gadugi-router/{version}","features":["ack","backlog","batch","credit","dead_letters","draining","expiry","gap","groups","lean","receipt","request_id","several_levels","targets"]}}"#
+            r#"{{"type":"hello","protocol":2,"server":"gadugi-router/{version}","features":["ack","backlog","batch","credit","dead_letters","draining","expiry","gap","groups","lean","mandatory","receipt","request_id","several_levels","targets"]}}"#
         )
     );
     assert!(FEATURES.is_sorted());

@@ -14,7 +14,7 @@ fn multi_queue() -> Ingress {
 }
 
 fn queued(event: &Arc<Event>, deadline: Millis) -> Queued {
-    Queued { event: Arc::clone(event), deadline, receipt: None, accepted: Stamp::default() }
+    Queued { event: Arc::clone(event), deadline, receipt: None, mandatory: false, accepted: Stamp::default() }
 }
 
 fn offer(ingress: &mut Ingress, number: usize, priority: u8) -> Offered {

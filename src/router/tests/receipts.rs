@@ -127,3 +127,23 @@ fn a_client_that_is_gone_is_told_only_that() {
     world.router.take_notices(client, &mut turn);
     assert_eq!((turn.notices.len(), turn.close), (0, Some(Close::GoingAway)));
 }
+
+#[test]
+fn a_mandatory_event_that_nobody_wants_is_a_dead_letter() {
+    let mut world = World::new(Settings { outbox_events: 1, ..Settings::default() });
+    let publish = |world: &mut World, name, mandatory| {
+        world.router.publish_as(numbered(name, 5), None, None, mandatory, world.now);
+        world.dispatch();
+    };
+    publish(&mut world, "nobody", true);
+    publish(&mut world, "whatever", false);
+    let slow = world.subscriber("{}");
+    publish(&mut world, "taken", true);
+    // There is a subscriber, though it cannot take it.
+    publish(&mut world, "refused", true);
+    let letters: Vec<_> =
+        world.router.dead_letters().iter().map(|letter| (letter.reason, letter.event.id())).collect();
+    assert_eq!(letters[0], (Reason::NoSubscriber, "nobody"));
+    assert!(letters[1..].iter().all(|(reason, _)| *reason == Reason::Evicted), "{letters:?}");
+    assert_eq!(world.take(slow), ["taken"]);
+}

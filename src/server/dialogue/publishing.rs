@@ -91,7 +91,8 @@ impl Dialogue {
             },
             None => {
                 let receipt = wants_match.then_some(receipt);
-                desk.router.publish(Arc::clone(event), options.ttl_ms, receipt, desk.now)
+                let PublishOptions { ttl_ms, mandatory, .. } = options;
+                desk.router.publish_as(Arc::clone(event), ttl_ms, receipt, mandatory, desk.now)
             }
         };
         self.published += u64::from(published == Published::Queued);

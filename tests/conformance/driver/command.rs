@@ -77,6 +77,7 @@ pub struct Connecting {
     pub ca: Option<PathBuf>,
     pub ttl_ms: Option<u64>,
     pub receipt: Option<String>,
+    pub mandatory: bool,
 }
 
 /// An event to be published.

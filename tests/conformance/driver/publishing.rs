@@ -99,7 +99,7 @@ fn wishes(options: &Connecting) -> PublishOptions {
         Some("dispatched") => Receipt::Dispatched,
         _ => Receipt::Queued,
     };
-    PublishOptions { ttl_ms: options.ttl_ms, receipt }
+    PublishOptions { ttl_ms: options.ttl_ms, receipt, mandatory: options.mandatory }
 }
 
 fn made(given: Given) -> Result<NewEvent, Error> {

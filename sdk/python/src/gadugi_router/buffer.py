@@ -13,7 +13,7 @@ from .results import PublishResult
 class Outgoing:
     """An event on its way to the router, and whoever waits for the answer."""
 
-    __slots__ = ("attempts", "data", "deadline", "event_id", "future", "priority", "receipt", "watched")
+    __slots__ = ("attempts", "data", "deadline", "event_id", "future", "mandatory", "priority", "receipt", "watched")
 
     def __init__(
         self,
@@ -23,6 +23,7 @@ class Outgoing:
         future: asyncio.Future[PublishResult],
         ttl_ms: int | None = None,
         receipt: str | None = None,
+        mandatory: bool = False,
     ) -> None:
         self.event_id = event_id
         self.data = data
@@ -30,6 +31,7 @@ class Outgoing:
         self.future = future
         self.deadline = None if ttl_ms is None else time.monotonic() + ttl_ms / 1000
         self.receipt = receipt
+        self.mandatory = mandatory
         self.attempts = 0
         # Whether somebody waits for the answer; else the client reports what goes wrong.
         self.watched = True

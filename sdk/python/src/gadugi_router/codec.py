@@ -84,18 +84,26 @@ def check_priority(priority: Any) -> int:
     return int(priority)
 
 
-def publish_message(request_id: str | None, event: bytes, ttl_ms: int | None, receipt: str | None) -> bytes:
+def publish_message(
+    request_id: str | None, event: bytes, ttl_ms: int | None, receipt: str | None, mandatory: bool = False
+) -> bytes:
     """One `publish`; the event is written already."""
-    return b'{"type":"publish"%s,"event":%s}' % (_beside(request_id, ttl_ms, receipt), event)
+    return b'{"type":"publish"%s,"event":%s}' % (_beside(request_id, ttl_ms, receipt, mandatory), event)
 
 
-def batch_message(request_id: str, events: list[bytes], receipt: str | None) -> bytes:
+def batch_message(request_id: str, events: list[bytes], receipt: str | None, mandatory: bool = False) -> bytes:
     """One `publish_batch`; the events are written already."""
-    return b'{"type":"publish_batch"%s,"events":[%s]}' % (_beside(request_id, None, receipt), b",".join(events))
+    beside = _beside(request_id, None, receipt, mandatory)
+    return b'{"type":"publish_batch"%s,"events":[%s]}' % (beside, b",".join(events))
 
 
-def _beside(request_id: str | None, ttl_ms: int | None, receipt: str | None) -> bytes:
-    wishes: tuple[tuple[str, Any], ...] = (("request_id", request_id), ("ttl_ms", ttl_ms), ("receipt", receipt))
+def _beside(request_id: str | None, ttl_ms: int | None, receipt: str | None, mandatory: bool) -> bytes:
+    wishes: tuple[tuple[str, Any], ...] = (
+        ("request_id", request_id),
+        ("ttl_ms", ttl_ms),
+        ("receipt", receipt),
+        ("mandatory", mandatory or None),
+    )
     return b"".join(b',"%s":%s' % (name.encode(), to_bytes(value)) for name, value in wishes if value is not None)
 
 

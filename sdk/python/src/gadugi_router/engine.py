@@ -54,14 +54,16 @@ class Engine:
 
     # Publishing.
 
-    def outgoing(self, fields: dict[str, Any], ttl: float | None, receipt: str | None) -> Outgoing:
+    def outgoing(
+        self, fields: dict[str, Any], ttl: float | None, receipt: str | None, mandatory: bool = False
+    ) -> Outgoing:
         """An event that is ready to be sent. Raises InvalidEvent."""
         data = to_bytes(fields)
         if len(data) > self.settings.max_message_size:
             raise InvalidEvent(f"{len(data)} bytes are more than max_message_size", "too_large")
         ttl_ms = None if ttl is None else max(0, round(ttl * 1000))
         future: asyncio.Future[PublishResult] = asyncio.get_running_loop().create_future()
-        return Outgoing(fields["id"], data, fields.get("priority", 5), future, ttl_ms, receipt)
+        return Outgoing(fields["id"], data, fields.get("priority", 5), future, ttl_ms, receipt, mandatory)
 
     async def publish(self, entry: Outgoing, timeout: float | None) -> PublishResult:
         """From the buffer to the answer."""

@@ -128,8 +128,8 @@ class Publisher:
             self._gather(entries)
         self._fly(request_id, entries)
         if len(entries) > 1:
-            return batch_message(request_id, [each.data for each in entries], entry.receipt)
-        return publish_message(request_id, entry.data, entry.remaining_ms(), entry.receipt)
+            return batch_message(request_id, [each.data for each in entries], entry.receipt, entry.mandatory)
+        return publish_message(request_id, entry.data, entry.remaining_ms(), entry.receipt, entry.mandatory)
 
     def answered(self, message: dict[str, Any], has_ids: bool) -> bool:
         """Takes an answer, if it is one to a publish."""
@@ -209,6 +209,8 @@ class Publisher:
                 self._fail(entry, UnsupportedByRouter("this router does not know `ttl`"))
             elif entry.receipt is not None and not has("receipt"):
                 self._fail(entry, UnsupportedByRouter("this router does not know `receipt`"))
+            elif entry.mandatory and not has("mandatory"):
+                self._fail(entry, UnsupportedByRouter("this router does not know `mandatory`"))
             else:
                 return entry
         return None
@@ -219,7 +221,8 @@ class Publisher:
         room = min(BATCH_EVENTS, self._settings.max_in_flight - self._flying)
         while len(entries) < room and (entry := self._buffer.peek()) is not None:
             size += len(entry.data)
-            if entry.deadline is not None or entry.receipt != first.receipt or size > BATCH_BYTES:
+            others = (entry.receipt, entry.mandatory) != (first.receipt, first.mandatory)
+            if entry.deadline is not None or others or size > BATCH_BYTES:
                 break
             self._buffer.pop()
             entries.append(entry)

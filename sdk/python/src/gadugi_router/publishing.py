@@ -29,6 +29,7 @@ class Publishing:
         event_id: str | None = None,
         ttl: float | None = None,
         receipt: str | None = None,
+        mandatory: bool = False,
         timeout: float | None = None,
     ) -> PublishResult:
         """Publishes an event and returns the router's answer.
@@ -46,6 +47,7 @@ class Publishing:
             event_id: Its id; None: a new one.
             ttl: Not delivered after so many seconds, counted from now.
             receipt: "dispatched": the answer comes after matching, and says how many subscriptions took it.
+            mandatory: If nobody subscribes to it, it becomes a dead letter (`no_subscriber`), unless it is stored.
             timeout: Seconds after which PublishTimeout is raised; None: none.
 
         Returns:
@@ -54,12 +56,12 @@ class Publishing:
         Raises:
             InvalidEvent: It is no JSON, too large, or the router refused it.
             PublishTimeout: No answer in time.
-            UnsupportedByRouter: The router has no `ttl` or no receipts.
+            UnsupportedByRouter: The router has no `ttl`, no receipts or no mandatory events.
         """
         fields = self._fields(
             topic, payload, priority, type, target=target, source=source, metadata=metadata, event_id=event_id
         )
-        return await self._engine.publish(self._engine.outgoing(fields, ttl, receipt), timeout)
+        return await self._engine.publish(self._engine.outgoing(fields, ttl, receipt, mandatory), timeout)
 
     def publish_nowait(
         self,
@@ -74,6 +76,7 @@ class Publishing:
         event_id: str | None = None,
         ttl: float | None = None,
         receipt: str | None = None,
+        mandatory: bool = False,
     ) -> PendingPublish:
         """As `publish`, without waiting: the event is in the buffer when this returns.
 
@@ -86,7 +89,7 @@ class Publishing:
         fields = self._fields(
             topic, payload, priority, type, target=target, source=source, metadata=metadata, event_id=event_id
         )
-        entry = self._engine.outgoing(fields, ttl, receipt)
+        entry = self._engine.outgoing(fields, ttl, receipt, mandatory)
         entry.watched = False
         self._engine.publisher.add(entry)
         return PendingPublish(entry.event_id, entry.future)
@@ -97,14 +100,20 @@ class Publishing:
         *,
         ttl: float | None = None,
         receipt: str | None = None,
+        mandatory: bool = False,
         timeout: float | None = None,
     ) -> PublishResult:
         """Publishes an Event object, all its fields as they are. Answers and errors as with `publish`."""
-        entry = self._engine.outgoing(self._event_fields(event), ttl, receipt)
+        entry = self._engine.outgoing(self._event_fields(event), ttl, receipt, mandatory)
         return await self._engine.publish(entry, timeout)
 
     async def publish_batch(
-        self, events: Sequence[Event], *, ttl: float | None = None, receipt: str | None = None
+        self,
+        events: Sequence[Event],
+        *,
+        ttl: float | None = None,
+        receipt: str | None = None,
+        mandatory: bool = False,
     ) -> list[PublishResult]:
         """Publishes many events, and returns the answers in their order.
 
@@ -113,7 +122,7 @@ class Publishing:
         Raises:
             InvalidEvent: One of them is no JSON or too large; none was sent.
         """
-        entries = [self._engine.outgoing(self._event_fields(event), ttl, receipt) for event in events]
+        entries = [self._engine.outgoing(self._event_fields(event), ttl, receipt, mandatory) for event in events]
         return await self._engine.publish_all(entries)
 
     async def flush(self) -> None:
