@@ -5,7 +5,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-from collections import defaultdict
 
 import pytest
 
@@ -199,46 +198,6 @@ async def test_a_restart_under_load_loses_nothing_that_was_confirmed(storing):
     assert set(confirmed) <= set(seen)
     # What was acknowledged before the end does not come again.
     assert len(seen) - len(set(seen)) <= 3 * 16
-
-
-async def test_killed_at_random_it_loses_nothing_that_was_confirmed(storing):
-    """`kill -9` amid publishing and acknowledging; duplicates only of what was under way."""
-    lives = int(os.environ.get("GADUGI_CRASHES", "10"))
-    confirmed, done, twice, levels = set(), set(), 0, defaultdict(list)
-    for life in range(lives):
-        router = storing()
-        async with await connect(router, hello={}) as publisher, await durable(router, max_in_flight=8, **{"from": {"sequence": 1}}) as one:
-            async def publish():
-                while True:
-                    events = [{"topic": "s.a", "priority": number % 3 * 4 + 1, "payload": "y" * 300} for number in range(20)]
-                    reply = await publisher.ask({"type": "publish_batch", "events": events})
-                    confirmed.update(result["sequence"] for result in reply["results"])
-
-            async def consume():
-                nonlocal twice
-                while True:
-                    message = await one.receive()
-                    if message["type"] == "event":
-                        twice += message["sequence"] in done
-                        levels[life, message["event"]["priority"]].append(message["sequence"])
-                        done.add(message["sequence"])
-                        await one.send({"type": "ack", "delivery_id": message["delivery_id"]})
-
-            working = [asyncio.create_task(publish()), asyncio.create_task(consume())]
-            before = len(done)
-            await until(lambda: len(done) > before + (life * 37) % 200, "events go through")
-            router.kill()
-            await asyncio.gather(*working, return_exceptions=True)
-    router = storing()
-    async with await durable(router) as one:
-        while confirmed - done:
-            message = await one.expect("event")
-            done.add(message["sequence"])
-            await ack(one, message)
-    print(f"{lives} lives: {len(confirmed)} confirmed, {twice} came twice")
-    assert confirmed <= done
-    # In each life each level comes in order.
-    assert all(level == sorted(level) for level in levels.values())
 
 
 async def test_a_store_that_can_not_be_written_refuses_its_topics_and_nothing_else(storing, tmp_path):
