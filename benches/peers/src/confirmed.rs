@@ -15,7 +15,7 @@ use crate::procstat::cpu_of_tree;
 use crate::servers::{Commands, Server, available};
 
 /// Those that store, with what their confirmation promises.
-const TARGETS: [(Target, &str); 3] = [
+pub const TARGETS: [(Target, &str); 3] = [
     (Target::Gadugi, "SQLite, WAL, synchronous=FULL: fsync before the confirmation"),
     (
         Target::NatsTcp,
@@ -24,7 +24,9 @@ const TARGETS: [(Target, &str); 3] = [
     (Target::Redis, "a stream, appendonly, appendfsync=always: fsync before the confirmation"),
 ];
 /// What is published to, and stored.
-const TOPIC: &str = "bench.stored";
+pub const TOPIC: &str = "bench.stored";
+/// Messages under way when a store is only filled.
+const FILLING: usize = 500;
 /// The stream of NATS.
 const STREAM: &str =
     r#"{"name":"BENCH","subjects":["bench.stored"],"storage":"file","retention":"limits","discard":"old"}"#;
@@ -108,7 +110,7 @@ fn measure(target: Target, (publishers, batch): (usize, usize), options: &Option
     let before = cpu_of_tree(server.pid())?;
     let started = Instant::now();
     let end = started + Duration::from_secs(options.seconds);
-    let payload = format!("\"{}\"", "x".repeat(options.payload.saturating_sub(2)));
+    let payload = payload(options.payload);
     let count: u64 = runtime.block_on(async {
         if target == Target::NatsTcp {
             make_stream(server.address).await?;
@@ -128,6 +130,26 @@ fn measure(target: Target, (publishers, batch): (usize, usize), options: &Option
     Ok(Run { rate: count as f64 / took, cpu: cpu as f64 / 1_000.0 / count.max(1) as f64 })
 }
 
+/// A JSON string of so many bytes.
+fn payload(bytes: usize) -> String {
+    format!("\"{}\"", "x".repeat(bytes.saturating_sub(2)))
+}
+
+/// Stores so many events.
+pub async fn fill(target: Target, address: SocketAddr, events: usize, bytes: usize) -> Result<()> {
+    if target == Target::NatsTcp {
+        make_stream(address).await?;
+    }
+    let (mut link, message) = publisher(target, address, &payload(bytes)).await?;
+    let mut left = events;
+    while left > 0 {
+        let batch = left.min(FILLING);
+        one_batch(&mut link, target, &message, batch).await?;
+        left -= batch;
+    }
+    Ok(())
+}
+
 async fn publish(
     target: Target,
     address: SocketAddr,
@@ -135,9 +157,20 @@ async fn publish(
     payload: String,
     end: Instant,
 ) -> Result<u64> {
+    let (mut link, message) = publisher(target, address, &payload).await?;
+    let mut count = 0;
+    while Instant::now() < end {
+        one_batch(&mut link, target, &message, batch).await?;
+        count += batch as u64;
+    }
+    Ok(count)
+}
+
+/// A connection that publishes, and what it says.
+async fn publisher(target: Target, address: SocketAddr, payload: &str) -> Result<(Link, Vec<u8>)> {
     let mut link = drivers::open(target, address).await?;
     let message = match target {
-        Target::Gadugi => stamped(drivers::gadugi::publish(TOPIC, 5, &payload)),
+        Target::Gadugi => stamped(drivers::gadugi::publish(TOPIC, 5, payload)),
         Target::NatsTcp => {
             // Each publisher has an inbox of its own, else all would hear of all.
             let inbox = format!("{INBOX}.{}", link.local.port());
@@ -145,28 +178,24 @@ async fn publish(
             drivers::nats::ping(&mut link).await?;
             format!("PUB {TOPIC} {inbox} {}\r\n{payload}\r\n", payload.len()).into_bytes()
         }
-        Target::Redis => drivers::redis::resp(&["XADD", TOPIC, "*", "p", &payload]),
+        Target::Redis => drivers::redis::resp(&["XADD", TOPIC, "*", "p", payload]),
         other => bail!("{} does not store", other.name()),
     };
-    go_on(&mut link, target, &message, batch, end).await
+    Ok((link, message))
 }
 
-/// Batch after batch, until the time is over.
-async fn go_on(link: &mut Link, target: Target, message: &[u8], batch: usize, end: Instant) -> Result<u64> {
-    let mut count = 0;
-    while Instant::now() < end {
-        for _ in 0..batch {
-            link.tx.push(message).await?;
-        }
-        link.tx.flush().await?;
-        let mut seen = 0;
-        while seen < batch {
-            let Some(bytes) = link.rx.recv().await? else { bail!("the connection ended") };
-            seen += confirmations(target, &bytes)?;
-        }
-        count += batch as u64;
+/// So many at once, and all their confirmations.
+async fn one_batch(link: &mut Link, target: Target, message: &[u8], batch: usize) -> Result<()> {
+    for _ in 0..batch {
+        link.tx.push(message).await?;
     }
-    Ok(count)
+    link.tx.flush().await?;
+    let mut seen = 0;
+    while seen < batch {
+        let Some(bytes) = link.rx.recv().await? else { bail!("the connection ended") };
+        seen += confirmations(target, &bytes)?;
+    }
+    Ok(())
 }
 
 /// How many are in what came. What is looked for is one byte where a read may end anywhere.
