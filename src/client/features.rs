@@ -1,10 +1,7 @@
 //! What the router at the other end has.
 
 use super::{Connection, Error};
-use crate::protocol::{Pattern, PublishOptions, Receipt, Subscription};
-
-/// The topics of dead letters begin so.
-pub(super) const DEAD: &str = "$dead.";
+use crate::protocol::{Pattern, PublishOptions, Receipt, Subscription, is_of_dead_letters};
 
 /// Extensions of the protocol that make a difference here; a router of part 1 has none.
 #[derive(Clone, Copy, Default, Debug)]
@@ -60,7 +57,7 @@ impl Features {
 
     /// Whether the router would do what a subscription asks for, and nothing else.
     pub fn suffice_for(&self, wanted: &Subscription) -> Result<(), Error> {
-        let is_about_dead_letters = |topic: &Pattern| topic.as_str().starts_with(DEAD);
+        let is_about_dead_letters = |topic: &Pattern| is_of_dead_letters(topic.as_str());
         let needs = [
             ("groups", self.groups, wanted.group.is_some()),
             ("targets", self.targets, wanted.targets.is_some()),

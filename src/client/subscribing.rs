@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Error;
-use super::features::DEAD;
 use crate::protocol::{
-    self, Acks, EventType, MAX_DURABLE, MAX_GROUP, MAX_NAMES, MAX_PATTERNS, Pattern, Priority, Start,
+    self, Acks, DEAD_TOPICS, EventType, MAX_DURABLE, MAX_GROUP, MAX_NAMES, MAX_PATTERNS, Pattern, Priority,
+    Start,
 };
 
 /// Which events are wanted. It is checked when it is subscribed.
@@ -41,6 +41,13 @@ pub(super) struct Wanted {
     pub heartbeat: bool,
 }
 
+impl Wanted {
+    /// It begins with what is stored, and goes on where it was by what this client remembers.
+    pub fn is_replayed(&self) -> bool {
+        self.subscription.from.is_some() && self.subscription.durable.is_none()
+    }
+}
+
 impl Subscription {
     /// Events whose topic is one of these patterns'; no pattern = all.
     pub fn new(topics: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -62,8 +69,12 @@ impl Subscription {
     /// # Ok(()) }
     /// ```
     pub fn dead_letters(reasons: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let topics: Vec<_> = reasons.into_iter().map(|reason| format!("{DEAD}{}", reason.as_ref())).collect();
-        Self { topics: if topics.is_empty() { vec![format!("{DEAD}*")] } else { topics }, ..Self::default() }
+        let topics: Vec<_> =
+            reasons.into_iter().map(|reason| format!("{DEAD_TOPICS}{}", reason.as_ref())).collect();
+        Self {
+            topics: if topics.is_empty() { vec![format!("{DEAD_TOPICS}*")] } else { topics },
+            ..Self::default()
+        }
     }
 
     /// Only of these types.

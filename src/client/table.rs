@@ -60,7 +60,7 @@ impl Table {
         let subscription = &wanted.subscription;
         // What is delivered again has been here before.
         let seen = Seen::new(if subscription.ack.is_some() { 0 } else { self.dedupe });
-        let is_replaying = subscription.from.is_some() && subscription.durable.is_none();
+        let is_replaying = wanted.is_replayed();
         let reached = Reached::default();
         self.all
             .insert(id, Entry { wanted, reached, is_replaying, taker, seen, name: None, is_hoped_for: true });
@@ -78,7 +78,7 @@ impl Table {
     pub fn wish(&mut self, id: Uuid) -> Option<Subscription> {
         let entry = self.all.get_mut(&id)?;
         let mut wish = entry.wanted.subscription.clone();
-        entry.is_replaying = wish.from.is_some() && wish.durable.is_none();
+        entry.is_replaying = entry.wanted.is_replayed();
         if entry.is_replaying
             && let Some(next) = entry.reached.next(wish.min_priority)
         {
@@ -197,17 +197,13 @@ impl Table {
 impl Entry {
     /// Whether an event was not here before.
     fn is_new(&mut self, delivery: &Arrival) -> bool {
-        let is_new = match (self.is_replayed(), delivery.sequence) {
+        let is_new = match (self.wanted.is_replayed(), delivery.sequence) {
             (true, Some(sequence)) => {
                 self.reached.is_new(delivery.event.priority, sequence, self.is_replaying)
             }
             _ => true,
         };
         is_new && self.seen.is_new(&delivery.event.id)
-    }
-
-    fn is_replayed(&self) -> bool {
-        self.wanted.subscription.from.is_some() && self.wanted.subscription.durable.is_none()
     }
 }
 

@@ -49,7 +49,7 @@ pub use request::{
 };
 pub use subscription::{MAX_GROUP, MAX_NAMES, MAX_PATTERNS, Subscription};
 pub use time::Time;
-pub use topic::{MAX_TOPIC, Mismatch, Pattern, check_topic};
+pub use topic::{DEAD_TOPICS, MAX_TOPIC, Mismatch, Pattern, check_topic, is_of_dead_letters};
 
 /// The version of the protocol that `hello` speaks: part 2.
 pub const PROTOCOL: u64 = 2;

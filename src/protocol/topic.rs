@@ -5,6 +5,14 @@
 /// event, and logs and dead letters carry it.
 pub const MAX_TOPIC: usize = 1_024;
 
+/// What the topics of events begin with that tell of dead letters; the reason follows.
+pub const DEAD_TOPICS: &str = "$dead.";
+
+/// Whether events on this topic tell of dead letters.
+pub fn is_of_dead_letters(topic: &str) -> bool {
+    topic.starts_with(DEAD_TOPICS)
+}
+
 /// Whether a text can be an event's topic; if not, why.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Attempt, Errand, Settings, Then};
-use crate::protocol::{Event, Priority};
+use crate::protocol::{Event, Priority, is_of_dead_letters};
 
 /// The bytes of events that are kept at most, however few they are: messages may have megabytes.
 pub const KEPT_BYTES: usize = 64 << 20;
@@ -77,14 +77,6 @@ pub struct DeadLetter {
     pub subscription: Option<Uuid>,
     /// What was tried in vain, oldest first, where deliveries are acknowledged.
     pub attempts: Vec<Attempt>,
-}
-
-/// What the topics of events begin with that tell of dead letters; the reason follows.
-pub const DEAD_TOPICS: &str = "$dead.";
-
-/// Whether events on this topic tell of dead letters.
-pub fn is_of_dead_letters(topic: &str) -> bool {
-    topic.starts_with(DEAD_TOPICS)
 }
 
 /// A dead letter's number in the store.

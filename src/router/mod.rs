@@ -48,9 +48,7 @@ use uuid::Uuid;
 pub use attempt::{Attempt, Failure};
 pub use client::{Backlog, ClientKey, ClientName, Close, Notice};
 pub use clients::{Refusal, Subscribed};
-pub use dead_letters::{
-    DEAD_TOPICS, DeadLetter, DeadLetters, KEPT_BYTES, LetterNumber, Reason, is_of_dead_letters,
-};
+pub use dead_letters::{DeadLetter, DeadLetters, KEPT_BYTES, LetterNumber, Reason};
 pub use delivery::{Assignment, Beside, Budget, Delivery, Turn};
 pub use durable::Standing;
 pub use errand::{Errand, Fed};

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::client::{Notice, Rest};
-use super::dead_letters::is_of_dead_letters;
 use super::delivery::lose;
 use super::ingress::{Offered, Queued};
 use super::latency::Stamp;
@@ -14,7 +13,7 @@ use super::outbox::Waiting;
 use super::replay::Live;
 use super::subscription::{GroupKey, SubscriptionKey};
 use super::{ClientKey, DeadLetter, Millis, Moment, Reason, Router};
-use crate::protocol::Event;
+use crate::protocol::{Event, is_of_dead_letters};
 
 /// Who wants to know how an event was matched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

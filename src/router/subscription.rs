@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::client::ClientKey;
 use super::consumers::ConsumerKey;
-use super::dead_letters::is_of_dead_letters;
 use super::replay::Lasting;
-use crate::protocol::{Acks, Event, EventTypes, Pattern, Priority, Subscription as Wanted};
+use crate::protocol::{
+    Acks, Event, EventTypes, Pattern, Priority, Subscription as Wanted, is_of_dead_letters,
+};
 
 /// A place in the engine's table of subscriptions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

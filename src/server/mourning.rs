@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::hub::{Hub, wall_clock};
 use super::letters::{self, Clocks};
-use crate::protocol::{Event, Fill, Request, Time, decode};
-use crate::router::{DEAD_TOPICS, DeadLetter};
+use crate::protocol::{DEAD_TOPICS, Event, Fill, Request, Time, decode};
+use crate::router::DeadLetter;
 
 /// Who says so.
 const SOURCE: &str = "gadugi-router";

@@ -7,8 +7,11 @@ use super::super::receipts::{Fate, Pending, STORE_UNAVAILABLE, Shape};
 use super::super::storing::Storing;
 use super::{Desk, Dialogue, send};
 use crate::protocol::reply::{Reply, Status};
-use crate::protocol::{ErrorCode, Event, Publish, PublishBatch, PublishOptions, Receipt as When, WireError};
-use crate::router::{DEAD_TOPICS, Entry, Millis, Published, Receipt, is_of_dead_letters};
+use crate::protocol::{
+    DEAD_TOPICS, ErrorCode, Event, Publish, PublishBatch, PublishOptions, Receipt as When, WireError,
+    is_of_dead_letters,
+};
+use crate::router::{Entry, Millis, Published, Receipt};
 use crate::store::RuleId;
 
 /// Answers of one client that wait for the store or for matching, before it is read from again. So many keep the store

@@ -180,13 +180,7 @@ class Subscribing:
         It is subscribed at once. While nobody takes what comes, it waits: here up to `prefetch` events, then in the
         router.
         """
-        subscription = self._new(specification(topics, types, priorities, sources, group, targets), None, 1)
-        subscription.is_stream = True
-        stream: EventStream[Event] = EventStream(
-            subscription, self._engine.deliveries, self._engine.remove_subscription
-        )
-        self._engine.add_in_background(subscription)
-        return stream
+        return self._stream(self._new(specification(topics, types, priorities, sources, group, targets), None, 1))
 
     def deliveries(
         self,
@@ -206,13 +200,7 @@ class Subscribing:
         """
         spec = specification(topics, types, priorities, sources, group, targets)
         spec.update(lasting("manual", **acknowledged))
-        subscription = self._new(spec, None, 1, "manual", heartbeat)
-        subscription.is_stream = True
-        stream: EventStream[Delivery] = EventStream(
-            subscription, self._engine.deliveries, self._engine.remove_subscription
-        )
-        self._engine.add_in_background(subscription)
-        return stream
+        return self._stream(self._new(spec, None, 1, "manual", heartbeat))
 
     async def subscribe_dead_letters(self, callback: Callable[[DeadLetter], Any], *reasons: str) -> str:
         """Has a function called with each DeadLetter: of these reasons (`retries`, `expired`, …), or of all.
@@ -302,6 +290,12 @@ class Subscribing:
     def expect_reply(self, by: int) -> None:
         """For this package's own parts."""
         self._engine.expect_reply(by)
+
+    def _stream(self, subscription: Subscription) -> EventStream[Any]:
+        subscription.is_stream = True
+        stream: EventStream[Any] = EventStream(subscription, self._engine.deliveries, self._engine.remove_subscription)
+        self._engine.add_in_background(subscription)
+        return stream
 
     def _new(
         self,
