@@ -15,14 +15,14 @@ use super::{
 /// Where some fields of an event end, in bytes of its full text.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Ends {
-    kind: u32,
-    priority: u32,
-    payload: u32,
-    created_at: u32,
+    pub(super) kind: u32,
+    pub(super) priority: u32,
+    pub(super) payload: u32,
+    pub(super) created_at: u32,
     metadata: u32,
-    timestamp: u32,
+    pub(super) timestamp: u32,
     /// The fields stand in the order of the protocol's table, and those of the two runs hold their defaults.
-    usual: bool,
+    pub(super) usual: bool,
 }
 
 impl Ends {
@@ -45,17 +45,15 @@ impl Ends {
 
 /// The lean form of an event.
 pub(super) fn lean(event: &Event) -> Box<str> {
-    let mut cuts = Cuts::default();
-    if event.ends.usual {
-        cuts.usual(event);
-    } else if Scanner::new(&event.full)
-        .and_then(|scanner| cuts.members::<false>(scanner, 1, event.ends.payload))
-        .is_err()
-    {
-        // It was read before and found right. If it were not, to send it as it is would still be right.
-        cuts = Cuts::default();
-    }
-    cuts.apply(&event.full)
+    let cuts = Cuts::of(event);
+    let mut out = String::with_capacity(event.full.len() - cuts.length());
+    cuts.write(&event.full, &mut out);
+    out.into_boxed_str()
+}
+
+/// Appends the lean form of an event.
+pub(super) fn write(event: &Event, out: &mut String) {
+    Cuts::of(event).write(&event.full, out);
 }
 
 /// The most pieces that are left out: seven of an event's own fields, five of its metadata's.
@@ -69,6 +67,21 @@ struct Cuts {
 }
 
 impl Cuts {
+    /// What is left out of an event.
+    fn of(event: &Event) -> Self {
+        let mut cuts = Self::default();
+        if event.ends.usual {
+            cuts.usual(event);
+        } else if Scanner::new(&event.full)
+            .and_then(|scanner| cuts.members::<false>(scanner, 1, event.ends.payload))
+            .is_err()
+        {
+            // It was read before and found right. If it were not, to send it as it is would still be right.
+            cuts = Self::default();
+        }
+        cuts
+    }
+
     /// Leaves out what stands between these places, too, in one piece with what is left out in front of it.
     fn add(&mut self, start: u32, end: u32) {
         match self.pieces[..self.count].last_mut() {
@@ -145,18 +158,19 @@ impl Cuts {
         }
     }
 
-    /// The text without them.
-    fn apply(&self, full: &str) -> Box<str> {
-        let pieces = &self.pieces[..self.count];
-        let length: u32 = pieces.iter().map(|piece| piece.end - piece.start).sum();
-        let mut out = String::with_capacity(full.len() - length as usize);
+    /// How many bytes they have together.
+    fn length(&self) -> usize {
+        self.pieces[..self.count].iter().map(|piece| (piece.end - piece.start) as usize).sum()
+    }
+
+    /// Appends the text without them.
+    fn write(&self, full: &str, out: &mut String) {
         let mut at = 0;
-        for piece in pieces {
-            append(&mut out, Span { start: at, end: piece.start }.of(full));
+        for piece in &self.pieces[..self.count] {
+            append(out, Span { start: at, end: piece.start }.of(full));
             at = piece.end;
         }
-        append(&mut out, full.get(at as usize..).unwrap_or_default());
-        out.into_boxed_str()
+        append(out, full.get(at as usize..).unwrap_or_default());
     }
 }
 

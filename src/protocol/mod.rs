@@ -25,6 +25,7 @@ mod raw_event;
 pub mod reply;
 mod request;
 mod runs;
+mod short;
 mod strings;
 mod subscription;
 mod time;

@@ -340,6 +340,32 @@ fn a_lean_event_keeps_the_order_of_the_full_one() {
 }
 
 #[test]
+fn an_event_is_short_where_the_same_bytes_come_of_it_again() {
+    let sparse = event(r#"{"topic":"t","payload":{"a":{}}}"#);
+    let full = sparse.full();
+    for exact in [full.to_owned(), full.replace("custom", "task.failed"), full.replace(r#"{"a":{}}"#, "{}")] {
+        let event = event(&exact);
+        assert_eq!(short(&event), event.lean());
+        assert!(short(&event).len() < exact.len() - 250);
+        assert_eq!(read_again(&short(&event)).full(), exact);
+    }
+    for other in [
+        full.replace(&format!(r#""created_at":"{NOW}""#), r#""created_at":null"#),
+        full.replace(r#"{"a":{}}"#, "{ }"),
+        full.replace(r#""custom""#, r#""\u0063ustom""#),
+        full.replace(r#","source""#, r#" ,"source""#),
+        full.replace(r#""source":"#, r#""source": "#),
+        full.replace(r#""payload":"#, r#""payload": "#),
+        full.replace(r#""timestamp":"#, "\"timestamp\":\n"),
+        full.replace(",\"", ", \"").replace("\":", "\": "),
+        COMPLETE.to_owned(),
+    ] {
+        assert_eq!(short(&event(&other)), other);
+        assert_eq!(read_again(&other).full(), other);
+    }
+}
+
+#[test]
 fn an_event_can_be_shared_between_threads() {
     fn check<T: Send + Sync>() {}
     check::<Arc<Event>>();

@@ -211,6 +211,20 @@ proptest! {
     }
 
     #[test]
+    fn short_events_read_again_are_the_same_byte_for_byte(fields in fields(), bits in few_or_many(), complete in any::<bool>(), rotate in prop_oneof![Just(0), 0..14_usize], spaced in any::<bool>()) {
+        let mut given = subset(fields, bits | 2);
+        if complete {
+            given = model(&given);
+        }
+        let event = event(&written(&given, rotate, spaced));
+        let short = short(&event);
+        prop_assert!(short.len() <= event.size());
+        let again = read_again(&short);
+        prop_assert_eq!(again.full(), event.full());
+        prop_assert_eq!(again.lean(), event.lean());
+    }
+
+    #[test]
     fn a_message_with_a_byte_changed_never_panics_and_is_json_or_refused(fields in fields(), at in any::<prop::sample::Index>(), byte in 0..128_u8) {
         let text = format!(r#"{{"type":"publish","event":{}}}"#, written(&model(&subset(fields, u16::MAX)), 0, false));
         let mut bytes = text.into_bytes();

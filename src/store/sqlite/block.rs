@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{int, uint};
@@ -98,14 +99,14 @@ impl Draft {
 
     fn add(&mut self, sequence: Sequence, event: &Event, expires: Option<Time>) {
         self.text.push(if self.text.is_empty() { '[' } else { ',' });
-        // Writing to a string does not fail.
         match expires {
             Some(expires) => write!(self.text, "[{sequence},{},", expires.micros()),
             None => write!(self.text, "[{sequence},null,"),
         }
         .ok();
-        self.text.push_str(event.full());
-        self.text.push(']');
+        event.write_short(&mut self.text);
+        // Writing to a string does not fail.
+        write!(self.text, ",{}]", event.size()).ok();
         (self.last, self.count, self.bytes) = (sequence, self.count + 1, self.bytes + event.size() as u64);
         let Some(topics) = &mut self.topics else { return };
         if topics.iter().any(|topic| **topic == *event.topic()) {
@@ -124,16 +125,11 @@ impl Draft {
 pub(super) struct Entry {
     pub sequence: Sequence,
     pub expires: Option<Time>,
+    /// How long the event is when it is complete.
+    pub bytes: u64,
     /// Where its text is.
     start: usize,
     len: usize,
-}
-
-impl Entry {
-    /// How long the event is.
-    pub fn bytes(&self) -> u64 {
-        self.len as u64
-    }
 }
 
 /// A block that was read.
@@ -188,11 +184,16 @@ pub(super) fn named(topics: Option<&str>) -> Option<Vec<Box<str>>> {
     serde_json::from_str(topics?).ok()
 }
 
+/// An event in a block's text: its number, when it expires, itself, and its size when it is complete, without which it is.
+#[derive(Deserialize)]
+struct Written<'t>(Sequence, Option<i64>, #[serde(borrow)] &'t RawValue, #[serde(default)] Option<u64>);
+
 fn entries(text: &str) -> Option<Vec<Entry>> {
-    let found: Vec<(Sequence, Option<i64>, &RawValue)> = serde_json::from_str(text).ok()?;
-    let entry = |(sequence, expires, event): (Sequence, Option<i64>, &RawValue)| Entry {
+    let found: Vec<Written<'_>> = serde_json::from_str(text).ok()?;
+    let entry = |Written(sequence, expires, event, bytes): Written<'_>| Entry {
         sequence,
         expires: expires.map(Time::from_micros),
+        bytes: bytes.unwrap_or(event.get().len() as u64),
         start: event.get().as_ptr().addr() - text.as_ptr().addr(),
         len: event.get().len(),
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::block::{Block, Entry};
+use super::block::Block;
 use super::state::{deleted_to, rules};
 use crate::store::{CheckUp, RuleId};
 
@@ -69,7 +69,7 @@ fn contents(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut rows = all.query([])?;
     while let Some(row) = rows.next()? {
         let (block, id) = (Block::read(row)?, row.get::<_, i64>(8)?);
-        let bytes: u64 = block.entries.iter().map(Entry::bytes).sum();
+        let bytes: u64 = block.entries.iter().map(|entry| entry.bytes).sum();
         if block.entries.len() as u64 != block.count || bytes != block.bytes {
             let (found, count) = (block.entries.len(), block.count);
             problems.push(format!(
@@ -84,7 +84,7 @@ fn contents(connection: &Connection) -> rusqlite::Result<Vec<String>> {
         let deleted_to = deleted_to.get(&block.rule).copied().unwrap_or(0);
         let (events, bytes) = there.entry(block.rule).or_default();
         for entry in block.entries.iter().filter(|entry| entry.sequence > deleted_to) {
-            (*events, *bytes) = (*events + 1, *bytes + entry.bytes());
+            (*events, *bytes) = (*events + 1, *bytes + entry.bytes);
         }
     }
     for (id, rule) in rules(connection)?.iter().filter(|(id, _)| **id != RuleId::DEAD) {

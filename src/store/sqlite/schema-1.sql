@@ -19,7 +19,8 @@ CREATE TABLE rule (
 
 INSERT INTO rule (id, topics) VALUES (0, 'dead letters');
 
--- Events that were stored together, of one rule and one level. `events` is a JSON list of [sequence, expires, event].
+-- Events that were stored together, of one rule and one level. `events` is a JSON list of
+-- [sequence, expires, event, size]: the event without what holds its default, and its size with that.
 CREATE TABLE block (
     id INTEGER PRIMARY KEY,
     batch INTEGER NOT NULL,
@@ -47,10 +48,10 @@ SELECT
     entry.value ->> '$[1]' AS expires,
     strftime('%Y-%m-%dT%H:%M:%fZ', block.stored / 1000000.0, 'unixepoch') AS time,
     entry.value ->> '$[2].id' AS id,
-    entry.value ->> '$[2].type' AS type,
+    ifnull(entry.value ->> '$[2].type', 'custom') AS type,
     entry.value ->> '$[2].source' AS source,
     entry.value ->> '$[2].target' AS target,
-    length(CAST(entry.value -> '$[2]' AS BLOB)) AS size
+    ifnull(entry.value ->> '$[3]', length(CAST(entry.value -> '$[2]' AS BLOB))) AS size
 FROM block
     JOIN rule ON rule.id = block.rule
     JOIN json_each(block.events) AS entry

@@ -144,7 +144,7 @@ impl Going {
                 .collect();
             entries.sort_unstable_by_key(|(entry, _)| entry.sequence);
             let going =
-                entries.iter().take_while(|(entry, block)| self.takes(block.stored, entry.bytes())).count();
+                entries.iter().take_while(|(entry, block)| self.takes(block.stored, entry.bytes)).count();
             for (entry, block) in entries.iter().take(going) {
                 lost += lose(state, entry, block, losers);
             }

@@ -55,7 +55,7 @@ fn the_file_is_for_its_owner_only_and_any_sqlite_reads_it() {
     }
     let other = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let sql = "SELECT sequence || '|' || time || '|' || id || '|' || type || '|' || source || '|' || target || '|' ||
-        (size = length(event)) || '|' || priority || '|' || topic FROM events WHERE topic LIKE 'a.%'";
+        (size > length(event)) || '|' || priority || '|' || topic FROM events WHERE topic LIKE 'a.%'";
     let line: String = other.query_row(sql, [], |row| row.get(0)).unwrap();
     assert_eq!(line, "1|1970-01-01T00:00:01.000Z|7|task.failed|me|you|1|9|a.b");
 }

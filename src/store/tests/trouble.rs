@@ -151,10 +151,11 @@ fn other_trouble_is_tried_again_and_what_waits_is_answered() {
     for kind in [Kind::Full, Kind::ReadOnly, Kind::Io, Kind::Locked] {
         let rule = kit.store.rules().of("t").unwrap();
         let held_up = moody.gate.lock().unwrap();
-        moody.set(Some(kind));
         let marks: Vec<_> = (0..10)
             .map(|_| kit.submit(Change::Append { event: on("t", 5), rule, expires: None }).unwrap())
             .collect();
+        // Not before they wait: the thread may still be looking at what to delete.
+        moody.set(Some(kind));
         drop(held_up);
         for mark in marks {
             assert_eq!(kit.answer(mark).unwrap_err().kind, kind);
