@@ -41,7 +41,7 @@ pub struct Hub {
     connections: AtomicUsize,
     storing: OnceLock<Storing>,
     /// What is on its way to the store, which is there before the hub knows it.
-    under_way: UnderWay,
+    under_way: Arc<UnderWay>,
     /// The dispatcher is to hang, as by a mistake in it.
     #[cfg(test)]
     pub(crate) hangs: std::sync::atomic::AtomicBool,
@@ -89,15 +89,15 @@ impl Hub {
             deadlines: Notify::new(),
             connections: AtomicUsize::new(0),
             storing: OnceLock::new(),
-            under_way: UnderWay::default(),
+            under_way: Arc::default(),
             #[cfg(test)]
             hangs: std::sync::atomic::AtomicBool::new(false),
         }
     }
 
-    /// What the store is to tell of its transactions: this hub passes it on to the engine.
+    /// What the store is to tell of its transactions: this hub's dispatcher passes it on to the engine.
     pub fn on_commit(self: &Arc<Self>) -> OnCommit {
-        storing::pass_on(Arc::downgrade(self), Arc::clone(&self.under_way))
+        storing::on_commit(Arc::downgrade(self), Arc::clone(&self.under_way))
     }
 
     /// From now on events are stored, as its rules say. There is one store, from the start to the end; it was opened with
@@ -245,6 +245,14 @@ impl Hub {
         self.backlog.notify_one();
     }
 
+    /// Takes in what the store has written since, and lets it write what came since.
+    fn tend_store(&self) {
+        if let Some(storing) = self.storing() {
+            storing.wake();
+            storing.pass_on(self);
+        }
+    }
+
     /// Matches what connections leave in the queue when their slice is over, and lets connections read in
     /// between, so that an event of high priority can overtake the rest.
     pub(super) async fn dispatch_backlog(&self) {
@@ -254,8 +262,10 @@ impl Hub {
             if self.hangs.load(Relaxed) {
                 std::future::pending::<()>().await;
             }
+            self.tend_store();
             while self.with(|router| router.dispatch(SLICE, self.moment())) {
                 tokio::task::yield_now().await;
+                self.tend_store();
             }
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! Locks: the engine's may be held when something is handed to the store, never the other way round.
 
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use slab::Slab;
@@ -13,8 +14,8 @@ use super::letters;
 use crate::protocol::{Event, Health, HealthStatus, Start, Subscription};
 use crate::router::{ClientKey, DeadLetter, Entry, Errand, Fed, LetterNumber, Millis, Standing};
 use crate::store::{
-    Bounds, Change, Durable, Kind, Level, MOST_DURABLES, Mark, NO_ROOM, OnCommit, Outcome, Page, RuleId,
-    Sequence, State, Store, StoreError, Stored,
+    Bounds, Change, Durable, Kind, Level, MOST_DURABLES, Mark, NO_ROOM, OnCommit, Outcome, Page,
+    QUEUE_CHANGES, RuleId, Sequence, State, Store, StoreError, Stored,
 };
 
 /// Of a change whose end nobody waits for.
@@ -25,11 +26,22 @@ const NOBODY: Mark = Mark::MAX;
 pub(super) struct Storing {
     hub: Weak<Hub>,
     store: Store,
-    under_way: UnderWay,
+    under_way: Arc<UnderWay>,
 }
 
-/// What is handed over and not answered. No more than the store's queue takes.
-pub(super) type UnderWay = Arc<Mutex<Slab<Pending>>>;
+/// The most changes that are handed over, and whose ends are waited for and not passed on: twice what waits in the store, so
+/// that only an engine which falls behind the disk comes to it.
+const MOST_UNDER_WAY: usize = 2 * QUEUE_CHANGES;
+
+/// What is handed over and not answered, and answers that the engine has not heard yet.
+#[derive(Default)]
+pub(super) struct UnderWay {
+    pending: Mutex<Slab<Pending>>,
+    /// No more of them than are pending, and those of [`NOBODY`] are not among them.
+    outcomes: Mutex<Vec<Outcome>>,
+    /// The store was given something and not woken.
+    is_left: AtomicBool,
+}
 
 /// Something whose end is waited for.
 pub(super) enum Pending {
@@ -48,13 +60,13 @@ pub(super) struct Asked {
     pub wanted: Subscription,
 }
 
-fn lock(under_way: &Mutex<Slab<Pending>>) -> MutexGuard<'_, Slab<Pending>> {
-    // Held for a few lines that do not panic.
-    under_way.lock().unwrap_or_else(PoisonError::into_inner)
+/// Held for a few lines that do not panic.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Storing {
-    pub fn new(hub: Weak<Hub>, store: Store, under_way: UnderWay) -> Self {
+    pub fn new(hub: Weak<Hub>, store: Store, under_way: Arc<UnderWay>) -> Self {
         Self { hub, store, under_way }
     }
 
@@ -77,7 +89,7 @@ impl Storing {
 
     /// Nothing is on its way to the disk.
     pub fn is_idle(&self) -> bool {
-        lock(&self.under_way).is_empty()
+        lock(&self.under_way.pending).is_empty()
     }
 
     /// Finds out, or notes, where a durable subscription begins. The client hears by a notice.
@@ -160,9 +172,34 @@ impl Storing {
         }
     }
 
+    /// The dispatcher wakes the store: until its turn comes, everything that has come from any connection is read, and is
+    /// written together.
+    fn enqueue(&self, change: Change, mark: Mark) -> Result<(), StoreError> {
+        self.store.enqueue(change, mark)?;
+        if !self.under_way.is_left.swap(true, AcqRel) {
+            self.with(Hub::leave_backlog);
+        }
+        Ok(())
+    }
+
+    /// Wakes the store if it was given something.
+    pub fn wake(&self) {
+        if self.under_way.is_left.swap(false, AcqRel) {
+            self.store.wake();
+        }
+    }
+
     fn submit(&self, change: Change, pending: Pending) -> Result<(), (StoreError, Pending)> {
-        let mark = lock(&self.under_way).insert(pending);
-        self.store.submit(change, mark as Mark).map_err(|error| (error, lock(&self.under_way).remove(mark)))
+        let mark = {
+            let mut under_way = lock(&self.under_way.pending);
+            if under_way.len() >= MOST_UNDER_WAY {
+                let text = format!("{MOST_UNDER_WAY} stored events wait to be matched; publish again later");
+                return Err((StoreError::new(Kind::Busy, text), pending));
+            }
+            under_way.insert(pending)
+        };
+        let refused = |error| (error, lock(&self.under_way.pending).remove(mark));
+        self.enqueue(change, mark as Mark).map_err(refused)
     }
 
     /// Does what the engine wants. No lock may be held.
@@ -230,7 +267,7 @@ impl Storing {
         }
         self.with(|hub| {
             let letter = letters::written(number, letter, hub.clocks());
-            if let Err(error) = self.store.submit(Change::Bury(letter), NOBODY) {
+            if let Err(error) = self.enqueue(Change::Bury(letter), NOBODY) {
                 tracing::debug!(%error, "a dead letter is not kept in the store");
             }
         });
@@ -248,7 +285,7 @@ impl Storing {
             Errand::Mourn(_) | Errand::StoreAgain(_) | Errand::Bury(..) => return,
             Errand::Unbury(ids) => Change::Unbury { ids },
         };
-        if let Err(error) = self.store.submit(change, NOBODY) {
+        if let Err(error) = self.enqueue(change, NOBODY) {
             tracing::debug!(%error, "not noted in the store");
         }
     }
@@ -276,13 +313,28 @@ fn feed(page: Page, now: Millis) -> Fed {
     Fed { events: events.collect(), next: page.next, is_end: page.is_end }
 }
 
-/// What the store tells of each transaction, to be passed on to the engine.
-pub(super) fn pass_on(hub: Weak<Hub>, under_way: UnderWay) -> OnCommit {
+/// What the store tells of each transaction: it is kept until [`Storing::pass_on`], since whoever wakes a connection from a
+/// thread that is not the connection's own makes a system call for it.
+pub(super) fn on_commit(hub: Weak<Hub>, under_way: Arc<UnderWay>) -> OnCommit {
     Box::new(move |outcomes| {
-        let Some(hub) = hub.upgrade() else { return };
+        let known = outcomes.into_iter().filter(|(mark, _)| *mark != NOBODY);
+        lock(&under_way.outcomes).extend(known);
+        if let Some(hub) = hub.upgrade() {
+            hub.leave_backlog();
+        }
+    })
+}
+
+impl Storing {
+    /// Tells the engine what became of what was handed over.
+    pub fn pass_on(&self, hub: &Hub) {
+        let outcomes = std::mem::take(&mut *lock(&self.under_way.outcomes));
+        if outcomes.is_empty() {
+            return;
+        }
         let now = hub.moment();
         let (mut events, mut durables) = (Vec::new(), Vec::new());
-        for (pending, outcome) in take_out(&under_way, outcomes) {
+        for (pending, outcome) in self.take_out(outcomes) {
             match pending {
                 Pending::Event(entry) => events.push((entry, outcome)),
                 Pending::Durable(asked) => durables.push((asked, outcome)),
@@ -293,22 +345,27 @@ pub(super) fn pass_on(hub: Weak<Hub>, under_way: UnderWay) -> OnCommit {
             }
         }
         if !events.is_empty() {
-            publish(&hub, events);
+            publish(hub, events);
         }
-        let Some(storing) = hub.storing() else { return };
         for (asked, outcome) in durables {
             match outcome {
                 Ok(NO_ROOM) => {
                     let text = format!(
                         "there are {MOST_DURABLES} durable subscriptions, the most there may be; forget some"
                     );
-                    storing.refuse(*asked, &StoreError::new(Kind::Busy, text));
+                    self.refuse(*asked, &StoreError::new(Kind::Busy, text));
                 }
-                Ok(_) => storing.enrolled(*asked),
-                Err(error) => storing.refuse(*asked, &error),
+                Ok(_) => self.enrolled(*asked),
+                Err(error) => self.refuse(*asked, &error),
             }
         }
-    })
+    }
+
+    fn take_out(&self, outcomes: Vec<Outcome>) -> Vec<(Pending, Result<u64, StoreError>)> {
+        let mut under_way = lock(&self.under_way.pending);
+        let known = outcomes.into_iter();
+        known.filter_map(|(mark, outcome)| Some((under_way.try_remove(mark as usize)?, outcome))).collect()
+    }
 }
 
 fn publish(hub: &Hub, events: Vec<(Entry, Result<u64, StoreError>)>) {
@@ -326,14 +383,4 @@ fn publish(hub: &Hub, events: Vec<(Entry, Result<u64, StoreError>)>) {
             }
         }
     });
-    hub.leave_backlog();
-}
-
-fn take_out(
-    under_way: &Mutex<Slab<Pending>>,
-    outcomes: Vec<Outcome>,
-) -> Vec<(Pending, Result<u64, StoreError>)> {
-    let mut under_way = lock(under_way);
-    let known = outcomes.into_iter().filter(|(mark, _)| *mark != NOBODY);
-    known.filter_map(|(mark, outcome)| Some((under_way.try_remove(mark as usize)?, outcome))).collect()
 }

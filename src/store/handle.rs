@@ -33,9 +33,13 @@ pub struct Settings {
     pub reads: usize,
 }
 
+/// The most changes that wait to be written, if nothing else is set: many transactions, and what a publisher that is far
+/// ahead of the disk gets done in a second.
+pub const QUEUE_CHANGES: usize = 65_536;
+
 impl Default for Settings {
     fn default() -> Self {
-        Self { queue_changes: 65_536, queue_bytes: 64 << 20, reads: 1_024 }
+        Self { queue_changes: QUEUE_CHANGES, queue_bytes: 64 << 20, reads: 1_024 }
     }
 }
 
@@ -110,7 +114,23 @@ impl Store {
     /// # Errors
     /// The store is behind, has failed or has ended. Nothing comes by [`OnCommit`] then.
     pub fn submit(&self, change: Change, mark: Mark) -> Result<(), StoreError> {
+        self.enqueue(change, mark)?;
+        self.wake();
+        Ok(())
+    }
+
+    /// As [`Self::submit`], but the change may wait for the next call of [`Self::wake`]: what is taken in until then goes into
+    /// one transaction with it, instead of the first going alone.
+    ///
+    /// # Errors
+    /// As those of [`Self::submit`].
+    pub fn enqueue(&self, change: Change, mark: Mark) -> Result<(), StoreError> {
         self.shared.queue.push(change, mark)
+    }
+
+    /// What was [enqueued](Self::enqueue) is to be written.
+    pub fn wake(&self) {
+        self.shared.queue.wake();
     }
 
     /// The first rule that an event on this topic is stored by; `None` = it is not stored.

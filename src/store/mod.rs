@@ -22,7 +22,7 @@ mod writer;
 pub use backend::{Backend, Reading, Trimmed, Writing};
 pub use change::{Change, Durable, Letter, LetterId, Level, MOST_DURABLES, Mark, NO_ROOM, Sequence};
 pub use error::{Kind, StoreError};
-pub use handle::{Clock, OnCommit, Settings, Store};
+pub use handle::{Clock, OnCommit, QUEUE_CHANGES, Settings, Store};
 pub use health::{Health, Outcome, State};
 pub use memory::Memory;
 pub use query::{Bounds, CheckUp, DurablePage, LetterPage, Letters, Page, RuleFigures, Stats, Stored};

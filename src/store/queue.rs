@@ -62,7 +62,7 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a change in, or says at once why not.
+    /// Takes a change in, or says at once why not. It is written when the thread looks, or is [woken](Self::wake).
     pub fn push(&self, change: Change, mark: Mark) -> Result<(), StoreError> {
         let bytes = change.bytes();
         let mut inner = self.lock();
@@ -84,12 +84,15 @@ impl Queue {
         inner.waiting += 1;
         inner.bytes += bytes;
         inner.lanes.push(change, mark);
-        let sleeps = std::mem::take(&mut inner.sleeps);
-        drop(inner);
+        Ok(())
+    }
+
+    /// There is something to write.
+    pub fn wake(&self) {
+        let sleeps = std::mem::take(&mut self.lock().sleeps);
         if sleeps {
             self.comes.notify_one();
         }
-        Ok(())
     }
 
     pub fn set_rules(&self, rules: Rules, dead: Limits) {
