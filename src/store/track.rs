@@ -78,7 +78,7 @@ fn wish(text: &str) -> Subscription {
 
 /// The event that a text of the store is.
 pub(super) fn event_of(text: &str) -> Option<Arc<Event>> {
-    let message = format!(r#"{{"type":"publish","event":{text}}}"#);
+    let message = [r#"{"type":"publish","event":"#, text, "}"].concat();
     // What is not there holds its default.
     match decode(&message, &mut Blank).map(|incoming| incoming.request) {
         Ok(Request::Publish(publish)) => Some(publish.event),
