@@ -1,11 +1,14 @@
 """What the control program does with the event store."""
 import json
 import sqlite3
+import statistics
+from itertools import pairwise
 
 import pytest
 
 from client import connect, until
 from control import control
+from raw import raw_client, text_frame
 from storing import KINDS, ack, durable, take
 
 
@@ -93,6 +96,18 @@ async def test_it_tells_what_is_in_the_store(storing, kind, tmp_path):
     assert figures["path"] == (str(tmp_path / "events.db") if kind == "sqlite" else None)
     text = (await control(router, "store", "stats")).out
     assert f"Event Store: {kind}" in text and "State: working" in text and "\nEvents: 5 with " in text
+
+
+async def test_what_comes_together_is_written_together(storing):
+    router, commits = storing("sqlite"), []
+    async with await raw_client(router) as peer:
+        for _ in range(6):
+            commits.append((await fine(router, "store", "stats"))["commits"])
+            events = [{"type": "publish", "event": {"topic": "s.a", "payload": number}} for number in range(100)]
+            await peer.send(b"".join(map(text_frame, events)))
+            assert [(await peer.message())["status"] for _ in events] == ["queued"] * 100
+    # One for a hundred, unless the kernel hands them over in pieces.
+    assert statistics.median(later - earlier for earlier, later in pairwise(commits)) == 1, commits
 
 
 @pytest.mark.parametrize("kind", KINDS)
