@@ -149,6 +149,13 @@ impl DeadLetters {
         self.trim();
     }
 
+    /// Whether there is something for [`Self::take_fresh`] or [`Self::take_news`]: asked far more often than there is.
+    #[inline]
+    pub(super) fn has_news(&self) -> bool {
+        self.fresh.as_ref().is_some_and(|fresh| !fresh.is_empty())
+            || self.books.as_ref().is_some_and(|books| !books.kept.is_empty() || !books.gone.is_empty())
+    }
+
     /// What the store does not know yet: those that are new, and then those that are gone.
     pub(super) fn take_news(&mut self) -> impl Iterator<Item = Errand> + '_ {
         let books = self.books.iter_mut();

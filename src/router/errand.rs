@@ -102,8 +102,10 @@ impl Router {
         if !self.errands.is_empty() {
             into.append(&mut self.errands);
         }
-        into.extend(self.dead.take_fresh().map(Errand::Mourn));
-        into.extend(self.dead.take_news());
+        if self.dead.has_news() {
+            into.extend(self.dead.take_fresh().map(Errand::Mourn));
+            into.extend(self.dead.take_news());
+        }
     }
 
     /// One more errand. Of two floors of one level only the later one is worth writing.

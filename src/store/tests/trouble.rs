@@ -226,7 +226,8 @@ fn a_reader_that_is_asked_too_much_says_so_and_one_that_failed_opens_again() {
         kit.store.event(1, move |_| drop(gate.lock().unwrap()))
     });
     let busy: Vec<_> = busy.collect();
-    assert_eq!(busy.last().unwrap().as_ref().unwrap_err().kind, Kind::Busy);
+    // One is being answered and one waits, or the first had not been begun when the second came.
+    assert_eq!(busy.into_iter().find_map(Result::err).unwrap().kind, Kind::Busy);
     drop(held_up);
     wait_until("it has caught up", || kit.ask(|store, then| store.event(1, then)).is_ok());
     let other = Connection::open(&path).unwrap();
