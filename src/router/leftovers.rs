@@ -24,13 +24,15 @@ pub struct Leftover {
     pub event: Arc<Event>,
     /// When it expires on the engine's clock; [`Millis::MAX`] = never.
     pub deadline: Millis,
+    /// It is a dead letter if nobody subscribes to it.
+    pub mandatory: bool,
     pub(super) receipt: Option<Receipt>,
 }
 
 impl Leftover {
     /// An event of an earlier run.
     pub fn new(event: Arc<Event>, deadline: Millis) -> Self {
-        Self { event, deadline, receipt: None }
+        Self { event, deadline, mandatory: false, receipt: None }
     }
 }
 
@@ -105,9 +107,9 @@ impl Router {
     pub fn take_left(&mut self) -> Left {
         self.ended = true;
         let mut left = std::mem::take(&mut self.held);
-        while let Some(Queued { event, deadline, receipt, .. }) = self.ingress.pop() {
+        while let Some(Queued { event, deadline, receipt, mandatory, .. }) = self.ingress.pop() {
             if !receipt.is_some_and(|receipt| receipt.is_probe()) {
-                left.queued.push(Leftover { event, deadline, receipt });
+                left.queued.push(Leftover { event, deadline, mandatory, receipt });
             }
         }
         for key in self.client_keys() {
@@ -130,13 +132,9 @@ impl Router {
 
     /// Gives up what is left: all of it goes to the dead letters, and into the gaps that clients are told of.
     pub fn bury(&mut self, left: Left, now: Millis) {
-        for Leftover { event, deadline, receipt } in left.queued {
+        for Leftover { event, deadline, mandatory, receipt } in left.queued {
             let accepted = Stamp::default();
-            self.lose_queued(
-                Queued { event, deadline, receipt, mandatory: false, accepted },
-                Reason::Drain,
-                now,
-            );
+            self.lose_queued(Queued { event, deadline, receipt, mandatory, accepted }, Reason::Drain, now);
         }
         let Self { clients, subscriptions, dead, by_id, .. } = self;
         for Owed { deliveries, of, .. } in left.owed {
@@ -195,14 +193,14 @@ impl Router {
     /// that nobody claimed goes to one subscription that it matches, or to the dead letters.
     pub fn release(&mut self, now: Millis) {
         let Left { queued, owed } = std::mem::take(&mut self.held);
-        for Leftover { event, deadline, receipt } in queued {
+        for Leftover { event, deadline, mandatory, receipt } in queued {
             self.new_deadline |= deadline < Millis::MAX;
             self.stats.accepted[event.priority().index()] += 1;
             match self.ingress.offer(Queued {
                 event,
                 deadline,
                 receipt,
-                mandatory: false,
+                mandatory,
                 accepted: Moment::from(now).stamp,
             }) {
                 Offered::Queued => {}

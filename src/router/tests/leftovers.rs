@@ -108,6 +108,20 @@ fn what_nobody_claims_goes_to_one_subscription_that_matches_or_to_the_dead_lette
 }
 
 #[test]
+fn what_is_mandatory_is_so_in_the_next_run() {
+    let mut world = World::new(Settings::default());
+    for (name, mandatory) in [("must", true), ("may", false)] {
+        world.router.publish_as(numbered(name, 5), None, None, mandatory, world.now);
+    }
+    let mut world = next_run(world.router.take_left());
+    world.router.release(0);
+    world.dispatch();
+    let letters: Vec<_> =
+        world.router.dead_letters().iter().map(|letter| (letter.reason, letter.event.id())).collect();
+    assert_eq!(letters, [(Reason::NoSubscriber, "must")]);
+}
+
+#[test]
 fn what_expires_meanwhile_is_not_delivered() {
     let mut world = World::new(Settings::default());
     world.subscriber("{}");

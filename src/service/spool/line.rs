@@ -16,6 +16,8 @@ struct Line<'a> {
     #[serde(borrow)]
     event: &'a RawValue,
     expires_at_ms: Option<i64>,
+    #[serde(default)]
+    mandatory: bool,
     subscriber: Option<u64>,
     #[serde(borrow)]
     subscription: Option<&'a RawValue>,
@@ -62,6 +64,9 @@ pub(super) fn write(
     if let Some(at) = clock.to_wall(leftover.deadline) {
         write!(out, r#","expires_at_ms":{at}"#)?;
     }
+    if leftover.mandatory {
+        out.write_all(br#","mandatory":true"#)?;
+    }
     writeln!(out, "{}}}", owner.unwrap_or_default())
 }
 
@@ -71,7 +76,8 @@ pub(super) fn read(line: &[u8], clock: &Clock) -> Result<(Leftover, Option<(u64,
     let line: Line = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let message = format!(r#"{{"type":"publish","event":{}}}"#, line.event.get());
     let Request::Publish(publish) = asked(&message)? else { return Err("it is no event".to_owned()) };
-    let leftover = Leftover::new(publish.event, clock.to_engine(line.expires_at_ms));
+    let mut leftover = Leftover::new(publish.event, clock.to_engine(line.expires_at_ms));
+    leftover.mandatory = line.mandatory;
     let owner = match (line.subscriber, line.subscription) {
         (None, None) => None,
         (Some(number), Some(wish)) => Some((number, subscription(wish.get())?)),

@@ -50,6 +50,18 @@ fn what_is_written_comes_back_in_order_and_to_whom_it_is_owed() {
 }
 
 #[test]
+fn what_is_mandatory_is_so_afterwards() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("spool");
+    let mut left = left();
+    left.queued[1].mandatory = true;
+    write(&path, &left, NOW).unwrap();
+    let taken = take(&path, NOW).unwrap().unwrap();
+    assert_eq!(taken.left.queued.iter().map(|it| it.mandatory).collect::<Vec<_>>(), [false, true]);
+    assert!(taken.damaged.is_empty() && taken.left.owed.iter().all(|owed| !owed.deliveries[0].mandatory));
+}
+
+#[test]
 fn an_event_comes_back_byte_for_byte_in_one_line() {
     let text = "{\"id\":\"1\",\n\"topic\":\"t\",\"payload\":{\"a\":1.50,\"ü\":\"\\n\u{2028}\"}}";
     let original = event(text);
