@@ -1,6 +1,6 @@
 //! An event as short as it can be kept: in its lean form where that, read again, is the same event byte for byte.
 //!
-//! For whoever keeps many events. What goes out to clients is made in [`lean`](super::lean).
+//! For whoever keeps many events. What goes out to clients is made in [`lean`].
 
 use super::{
     Event, EventType, Priority,
