@@ -20,32 +20,46 @@ HANDSHAKE = (b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnec
              b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n")
 
 
+class Router:
+    """A router that is ready, with its files in a folder."""
+
+    def __init__(self, folder: Path, **environment: str):
+        self.notify = folder / "notify"
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.manager.bind(str(self.notify))
+        environment |= {"NOTIFY_SOCKET": str(self.notify), "GADUGI_ROUTER_RUNTIME_DIR": str(folder / "run")}
+        began = time.monotonic()
+        self.process = subprocess.Popen([PROGRAM, "--host", "127.0.0.1", "--port", str(self.port)], env=environment,
+                                        stderr=subprocess.DEVNULL)
+        while b"READY=1" not in self.manager.recv(4096):
+            pass
+        self.ready = (time.monotonic() - began) * 1000
+
+    def resident(self) -> int:
+        """KiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0])
+
+    def has_ended(self) -> None:
+        code = self.process.wait(60)
+        self.manager.close()
+        self.notify.unlink()
+        assert code == 0, f"it ended with {code}"
+
+
 def one_life(folder: Path, clients: int) -> tuple[float, float, int]:
     """Milliseconds to ready and to the end, and resident KiB in between."""
-    notify = folder / "notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-        probe.close()
-        manager.bind(str(notify))
-        environment = {"NOTIFY_SOCKET": str(notify), "GADUGI_ROUTER_RUNTIME_DIR": str(folder / "run")}
-        began = time.monotonic()
-        router = subprocess.Popen([PROGRAM, "--host", "127.0.0.1", "--port", str(port)], env=environment,
-                                  stderr=subprocess.DEVNULL)
-        while b"READY=1" not in manager.recv(4096):
-            pass
-        ready = time.monotonic() - began
-        connected = [connect(port) for _ in range(clients)]
-        status = Path(f"/proc/{router.pid}/status").read_text()
-        resident = int(status.split("VmRSS:")[1].split()[0])
-        began = time.monotonic()
-        router.send_signal(signal.SIGTERM)
-        for peer in connected:
-            say_goodbye(peer)
-        code = router.wait(60)
-        end = time.monotonic() - began
-    notify.unlink()
-    assert code == 0, f"it ended with {code}"
-    return ready * 1000, end * 1000, resident
+    router = Router(folder)
+    connected = [connect(router.port) for _ in range(clients)]
+    resident = router.resident()
+    began = time.monotonic()
+    router.process.send_signal(signal.SIGTERM)
+    for peer in connected:
+        say_goodbye(peer)
+    router.has_ended()
+    return router.ready, (time.monotonic() - began) * 1000, resident
 
 
 def connect(port: int) -> socket.socket:

@@ -9,87 +9,64 @@ of them. A publisher's wait: one event of 256 bytes of payload, until it is conf
 routers take turns, three times. The disk is that of TMPDIR; ten million events need 5 GB.
 """
 import json
-import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 
+from lifecycle import PROGRAM, Router
 from websockets.sync.client import ClientConnection, connect
 
-PROGRAM = Path(__file__).resolve().parents[1] / "target" / "release" / "gadugi-router"
 EVENT = {"topic": "bench.stored", "payload": {"text": "x" * 256}}
 BATCH, UNDER_WAY = 1_000, 4
 ROUNDS, STARTS, PUBLISHES = 3, 3, 1_500
 
 
-class Router:
-    """One life of a router with a store in this folder."""
+@contextmanager
+def running(folder: Path) -> Iterator[Router]:
+    """One life of a router with its store in this folder."""
+    router = Router(folder, GADUGI_ROUTER_STORE__KIND="sqlite", GADUGI_ROUTER_STORE__PATH=str(folder / "events.db"),
+                    GADUGI_ROUTER_STORE__RULE='[{ topics = ["bench.**"] }]')
+    try:
+        yield router
+    finally:
+        router.process.terminate()
+    router.has_ended()
 
-    def __init__(self, folder: Path):
-        self.folder = folder
 
-    def __enter__(self) -> "Router":
-        notify = self.folder / "notify"
-        notify.unlink(missing_ok=True)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        environment = {"NOTIFY_SOCKET": str(notify), "GADUGI_ROUTER_RUNTIME_DIR": str(self.folder / "run"),
-                       "GADUGI_ROUTER_STORE__KIND": "sqlite", "GADUGI_ROUTER_STORE__PATH": str(self.folder / "events.db"),
-                       "GADUGI_ROUTER_STORE__RULE": json.dumps([{"topics": ["bench.**"]}]).replace(":", " =")}
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-            manager.bind(str(notify))
-            began = time.perf_counter()
-            self.process = subprocess.Popen([PROGRAM, "--host", "127.0.0.1", "--port", str(self.port)], env=environment, stderr=subprocess.DEVNULL)
-            while b"READY=1" not in manager.recv(4096):
-                pass
-            self.start = (time.perf_counter() - began) * 1000
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        self.memory = int(status.split("VmRSS:")[1].split()[0]) / 1024
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.process.terminate()
-        code = self.process.wait(60)
-        assert code == 0, f"it ended with {code}"
-
-    @contextmanager
-    def client(self) -> Iterator[ClientConnection]:
-        with connect(f"ws://127.0.0.1:{self.port}", max_size=None, compression=None) as peer:
-            peer.recv()
-            peer.send('{"type":"hello","protocol":2}')
-            peer.recv()
-            yield peer
+@contextmanager
+def client(router: Router) -> Iterator[ClientConnection]:
+    with connect(f"ws://127.0.0.1:{router.port}", max_size=None, compression=None) as peer:
+        peer.recv()
+        peer.send('{"type":"hello","protocol":2}')
+        peer.recv()
+        yield peer
 
 
 def fill(folder: Path, events: int) -> None:
     batch = json.dumps({"type": "publish_batch", "events": [EVENT] * BATCH})
-    with Router(folder) as router, router.client() as peer:
-        under_way = 0
-        for at in range(events // BATCH):
-            peer.send(batch)
-            under_way += 1
-            if under_way == UNDER_WAY or at == events // BATCH - 1:
-                for _ in range(under_way):
-                    answer = json.loads(peer.recv())
-                    assert all("sequence" in result for result in answer["results"]), answer["results"][0]
-                under_way = 0
+    with running(folder) as router, client(router) as peer:
+        for _ in range(events // (BATCH * UNDER_WAY)):
+            for _ in range(UNDER_WAY):
+                peer.send(batch)
+            for _ in range(UNDER_WAY):
+                answer = json.loads(peer.recv())
+                assert all("sequence" in result for result in answer["results"]), answer["results"][0]
 
 
 def waits(router: Router) -> list[float]:
     """Milliseconds until each event was confirmed."""
     took, event = [], json.dumps({"type": "publish", "event": EVENT})
-    with router.client() as peer:
+    with client(router) as peer:
         for _ in range(PUBLISHES):
-            began = time.perf_counter()
+            began = perf_counter()
             peer.send(event)
             answer = peer.recv()
-            took.append((time.perf_counter() - began) * 1000)
+            took.append((perf_counter() - began) * 1000)
             assert '"sequence"' in answer, answer
     return took
 
@@ -104,9 +81,9 @@ def main() -> None:
         for _ in range(ROUNDS):
             for folder in (few, many):
                 for at in range(STARTS):
-                    with Router(Path(folder)) as router:
-                        starts[folder].append(router.start)
-                        memory[folder].append(router.memory)
+                    with running(Path(folder)) as router:
+                        starts[folder].append(router.ready)
+                        memory[folder].append(router.resident() / 1024)
                         if at == STARTS - 1:
                             waited[folder] += waits(router)
         print(f"| | few | {events:,} |\n| --- | --: | --: |")
@@ -123,5 +100,4 @@ def version() -> str:
 
 
 if __name__ == "__main__":
-    os.umask(0o077)
     main()

@@ -191,15 +191,56 @@ impl Storing {
 
     fn submit(&self, change: Change, pending: Pending) -> Result<(), (StoreError, Pending)> {
         let mark = {
-            let mut under_way = lock(&self.under_way.pending);
-            if under_way.len() >= MOST_UNDER_WAY {
+            let mut open = lock(&self.under_way.pending);
+            if open.len() >= MOST_UNDER_WAY {
                 let text = format!("{MOST_UNDER_WAY} stored events wait to be matched; publish again later");
                 return Err((StoreError::new(Kind::Busy, text), pending));
             }
-            under_way.insert(pending)
+            open.insert(pending)
         };
         let refused = |error| (error, lock(&self.under_way.pending).remove(mark));
         self.enqueue(change, mark as Mark).map_err(refused)
+    }
+
+    /// Tells the engine what became of what was handed over.
+    pub fn pass_on(&self, hub: &Hub) {
+        let outcomes = std::mem::take(&mut *lock(&self.under_way.outcomes));
+        if outcomes.is_empty() {
+            return;
+        }
+        let now = hub.moment();
+        let (mut events, mut durables) = (Vec::new(), Vec::new());
+        for (pending, outcome) in self.take_out(outcomes) {
+            match pending {
+                Pending::Event(entry) => events.push((entry, outcome)),
+                Pending::Durable(asked) => durables.push((asked, outcome)),
+                Pending::Again(letter) if outcome.is_ok() => {
+                    events.push((Entry::of_nobody(letter.event, now), outcome));
+                }
+                Pending::Again(letter) => hub.with(|router| router.not_stored_again(*letter)),
+            }
+        }
+        if !events.is_empty() {
+            publish(hub, events);
+        }
+        for (asked, outcome) in durables {
+            match outcome {
+                Ok(NO_ROOM) => {
+                    let text = format!(
+                        "there are {MOST_DURABLES} durable subscriptions, the most there may be; forget some"
+                    );
+                    self.refuse(*asked, &StoreError::new(Kind::Busy, text));
+                }
+                Ok(_) => self.enrolled(*asked),
+                Err(error) => self.refuse(*asked, &error),
+            }
+        }
+    }
+
+    fn take_out(&self, outcomes: Vec<Outcome>) -> Vec<(Pending, Result<u64, StoreError>)> {
+        let mut pending = lock(&self.under_way.pending);
+        let known = |(mark, outcome)| Some((pending.try_remove(mark as usize)?, outcome));
+        outcomes.into_iter().filter_map(known).collect()
     }
 
     /// Does what the engine wants. No lock may be held.
@@ -316,56 +357,15 @@ fn feed(page: Page, now: Millis) -> Fed {
 /// What the store tells of each transaction: it is kept until [`Storing::pass_on`], since whoever wakes a connection from a
 /// thread that is not the connection's own makes a system call for it.
 pub(super) fn on_commit(hub: Weak<Hub>, under_way: Arc<UnderWay>) -> OnCommit {
-    Box::new(move |outcomes| {
-        let known = outcomes.into_iter().filter(|(mark, _)| *mark != NOBODY);
-        lock(&under_way.outcomes).extend(known);
-        if let Some(hub) = hub.upgrade() {
+    Box::new(move |mut outcomes| {
+        outcomes.retain(|(mark, _)| *mark != NOBODY);
+        let Some(hub) = hub.upgrade() else { return };
+        // Of what nobody waits for nobody is woken.
+        if !outcomes.is_empty() {
+            lock(&under_way.outcomes).append(&mut outcomes);
             hub.leave_backlog();
         }
     })
-}
-
-impl Storing {
-    /// Tells the engine what became of what was handed over.
-    pub fn pass_on(&self, hub: &Hub) {
-        let outcomes = std::mem::take(&mut *lock(&self.under_way.outcomes));
-        if outcomes.is_empty() {
-            return;
-        }
-        let now = hub.moment();
-        let (mut events, mut durables) = (Vec::new(), Vec::new());
-        for (pending, outcome) in self.take_out(outcomes) {
-            match pending {
-                Pending::Event(entry) => events.push((entry, outcome)),
-                Pending::Durable(asked) => durables.push((asked, outcome)),
-                Pending::Again(letter) if outcome.is_ok() => {
-                    events.push((Entry::of_nobody(letter.event, now), outcome));
-                }
-                Pending::Again(letter) => hub.with(|router| router.not_stored_again(*letter)),
-            }
-        }
-        if !events.is_empty() {
-            publish(hub, events);
-        }
-        for (asked, outcome) in durables {
-            match outcome {
-                Ok(NO_ROOM) => {
-                    let text = format!(
-                        "there are {MOST_DURABLES} durable subscriptions, the most there may be; forget some"
-                    );
-                    self.refuse(*asked, &StoreError::new(Kind::Busy, text));
-                }
-                Ok(_) => self.enrolled(*asked),
-                Err(error) => self.refuse(*asked, &error),
-            }
-        }
-    }
-
-    fn take_out(&self, outcomes: Vec<Outcome>) -> Vec<(Pending, Result<u64, StoreError>)> {
-        let mut under_way = lock(&self.under_way.pending);
-        let known = outcomes.into_iter();
-        known.filter_map(|(mark, outcome)| Some((under_way.try_remove(mark as usize)?, outcome))).collect()
-    }
 }
 
 fn publish(hub: &Hub, events: Vec<(Entry, Result<u64, StoreError>)>) {

@@ -2,11 +2,10 @@
 //! texts become events again.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Level, Limits, Sequence};
-use crate::protocol::{Blank, Event, Priority, Request, Subscription, Time, decode};
+use crate::protocol::{Event, Priority, Subscription, Time};
 
 /// How far a durable subscription is.
 #[derive(Clone, Debug)]
@@ -21,11 +20,11 @@ impl Tracked {
     /// It has nothing to get up to `floor`. A wish that cannot be read counts as one for everything.
     pub fn new(wanted: &str, floor: Sequence) -> Self {
         let levels = [Level { floor, lost: 0 }; Priority::LEVELS];
-        Self { wanted: wish(wanted), levels, acked: BTreeSet::new() }
+        Self { wanted: Subscription::read(wanted).unwrap_or_default(), levels, acked: BTreeSet::new() }
     }
 
     pub fn set_wanted(&mut self, wanted: &str) {
-        self.wanted = wish(wanted);
+        self.wanted = Subscription::read(wanted).unwrap_or_default();
     }
 
     /// Everything of all levels up to here is done with.
@@ -65,24 +64,6 @@ impl Tracked {
         let is_lost = self.may_lack(event.priority(), sequence) && self.wanted.admits(event);
         self.levels[event.priority().index()].lost += u64::from(is_lost);
         is_lost
-    }
-}
-
-fn wish(text: &str) -> Subscription {
-    let message = format!(r#"{{"type":"subscribe","subscription":{text}}}"#);
-    match decode(&message, &mut Blank).map(|incoming| incoming.request) {
-        Ok(Request::Subscribe(wanted)) => wanted,
-        _ => Subscription::default(),
-    }
-}
-
-/// The event that a text of the store is.
-pub(super) fn event_of(text: &str) -> Option<Arc<Event>> {
-    let message = [r#"{"type":"publish","event":"#, text, "}"].concat();
-    // What is not there holds its default.
-    match decode(&message, &mut Blank).map(|incoming| incoming.request) {
-        Ok(Request::Publish(publish)) => Some(publish.event),
-        _ => None,
     }
 }
 

@@ -65,15 +65,6 @@ fn short(event: &Event) -> String {
     short
 }
 
-/// The event that a text is which was written earlier, by whoever has neither a client nor a clock.
-fn read_again(text: &str) -> Arc<Event> {
-    let message = format!(r#"{{"type":"publish","event":{text}}}"#);
-    match decode(&message, &mut Blank).map(|incoming| incoming.request) {
-        Ok(Request::Publish(publish)) => publish.event,
-        other => panic!("{text} became {other:?}"),
-    }
-}
-
 /// The text of an event that has to be refused, without what all such texts begin with.
 fn problem(text: &str) -> String {
     let error = publish(text).unwrap_err();

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Now;
-use crate::protocol::{Blank, Request, Subscription, decode};
+use crate::protocol::{Event, Subscription};
 use crate::router::{Leftover, Millis};
 
 /// As it is read.
@@ -74,29 +74,15 @@ pub(super) fn write(
 pub(super) fn read(line: &[u8], clock: &Clock) -> Result<(Leftover, Option<(u64, Subscription)>), String> {
     let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
     let line: Line = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let message = format!(r#"{{"type":"publish","event":{}}}"#, line.event.get());
-    let Request::Publish(publish) = asked(&message)? else { return Err("it is no event".to_owned()) };
-    let mut leftover = Leftover::new(publish.event, clock.to_engine(line.expires_at_ms));
+    let event = Event::read(line.event.get()).map_err(|error| error.text)?;
+    let mut leftover = Leftover::new(event, clock.to_engine(line.expires_at_ms));
     leftover.mandatory = line.mandatory;
     let owner = match (line.subscriber, line.subscription) {
         (None, None) => None,
-        (Some(number), Some(wish)) => Some((number, subscription(wish.get())?)),
+        (Some(number), Some(wish)) => {
+            Some((number, Subscription::read(wish.get()).map_err(|error| error.text)?))
+        }
         _ => return Err("`subscriber` and `subscription` belong together".to_owned()),
     };
     Ok((leftover, owner))
-}
-
-fn subscription(wish: &str) -> Result<Subscription, String> {
-    match asked(&format!(r#"{{"type":"subscribe","subscription":{wish}}}"#))? {
-        Request::Subscribe(wanted) => Ok(wanted),
-        _ => Err("it is no subscription".to_owned()),
-    }
-}
-
-fn asked(message: &str) -> Result<Request<'_>, String> {
-    // Events in the file are complete.
-    match decode(message, &mut Blank) {
-        Ok(incoming) => Ok(incoming.request),
-        Err(refused) => Err(refused.error.text),
-    }
 }

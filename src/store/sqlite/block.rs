@@ -99,13 +99,13 @@ impl Draft {
 
     fn add(&mut self, sequence: Sequence, event: &Event, expires: Option<Time>) {
         self.text.push(if self.text.is_empty() { '[' } else { ',' });
+        // Writing to a string does not fail.
         match expires {
             Some(expires) => write!(self.text, "[{sequence},{},", expires.micros()),
             None => write!(self.text, "[{sequence},null,"),
         }
         .ok();
         event.write_short(&mut self.text);
-        // Writing to a string does not fail.
         write!(self.text, ",{}]", event.size()).ok();
         (self.last, self.count, self.bytes) = (sequence, self.count + 1, self.bytes + event.size() as u64);
         let Some(topics) = &mut self.topics else { return };

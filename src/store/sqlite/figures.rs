@@ -6,8 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, params};
 
 use super::{connect, int, state, uint};
-use crate::protocol::{Priority, Time};
-use crate::store::track::event_of;
+use crate::protocol::{Event, Priority, Time};
 use crate::store::{
     Bounds, Durable, Letter, LetterPage, Letters, Level, RuleFigures, RuleId, SCHEMA, Sequence, Stats,
 };
@@ -109,7 +108,7 @@ pub(super) fn letters(
         }
         looked_at += 1;
         page.after = row.get(0).map(uint)?;
-        let Some(event) = event_of(row.get_ref(5)?.as_str()?) else { continue };
+        let Ok(event) = Event::read(row.get_ref(5)?.as_str()?) else { continue };
         let letter = Letter {
             id: page.after,
             at: Time::from_micros(row.get(1)?),

@@ -11,9 +11,8 @@ use serde::Deserialize;
 use super::block::{Block, Entry, Kept};
 use super::state::deleted_to;
 use super::{connect, int, uint};
-use crate::protocol::Subscription;
+use crate::protocol::{Event, Subscription};
 use crate::store::paging::Paging;
-use crate::store::track::event_of;
 use crate::store::{Page, RuleId, Sequence, Stored};
 
 /// One state of the file, to read from.
@@ -172,13 +171,13 @@ fn take(entry: &Entry, block: &Block, wanted: &Subscription, paging: &mut Paging
     if block.is_mixed && serde_json::from_str(text).is_ok_and(is_other) {
         return;
     }
-    match event_of(text) {
-        Some(event) if wanted.admits(&event) => {
+    match Event::read(text) {
+        Ok(event) if wanted.admits(&event) => {
             event.stored_as(entry.sequence);
             let Entry { sequence, expires, .. } = *entry;
             paging.push(Stored { sequence, at: block.stored, event, expires });
         }
-        Some(_) => {}
-        None => paging.unreadable(),
+        Ok(_) => {}
+        Err(_) => paging.unreadable(),
     }
 }

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::block::{BATCH_EVENTS, Block, Entry};
 use super::state::{FirstBlock, State, write_lost};
 use super::{int, uint};
-use crate::protocol::Time;
-use crate::store::track::{Holding, event_of};
+use crate::protocol::{Event, Time};
+use crate::store::track::Holding;
 use crate::store::{RuleId, Trimmed};
 
 /// Pages that stay free for what comes next.
@@ -192,7 +192,7 @@ fn lose(state: &mut State, entry: &Entry, block: &Block, losers: &mut BTreeSet<B
     if !state.durables.values().any(|tracked| tracked.may_lack(priority, entry.sequence)) {
         return 0;
     }
-    let Some(event) = event_of(block.text(entry)) else { return 0 };
+    let Ok(event) = Event::read(block.text(entry)) else { return 0 };
     let mut lost = 0;
     for (name, tracked) in &mut state.durables {
         if tracked.lose(entry.sequence, &event) {

@@ -47,17 +47,36 @@ fn the_file_is_for_its_owner_only_and_any_sqlite_reads_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let kit = Kit::sqlite(&path, everything());
-    kit.append(event(
-        r#"{"id":"7","topic":"a.b","type":"task.failed","source":"me","target":"you","priority":9}"#,
-    ));
+    let stored =
+        event(r#"{"id":"7","topic":"a.b","type":"task.failed","source":"me","target":"you","priority":9}"#);
+    kit.append(stored.clone());
     for name in ["store.db", "store.db-wal", "store.db-shm", "store.db.lock"] {
         assert_eq!(mode(&folder.path().join(name)), 0o600, "{name}");
     }
     let other = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let sql = "SELECT sequence || '|' || time || '|' || id || '|' || type || '|' || source || '|' || target || '|' ||
-        (size > length(event)) || '|' || priority || '|' || topic FROM events WHERE topic LIKE 'a.%'";
-    let line: String = other.query_row(sql, [], |row| row.get(0)).unwrap();
+        (size = ?1 AND length(event) < ?1) || '|' || priority || '|' || topic FROM events WHERE topic LIKE 'a.%'";
+    let line: String = other.query_row(sql, [stored.size() as i64], |row| row.get(0)).unwrap();
     assert_eq!(line, "1|1970-01-01T00:00:01.000Z|7|task.failed|me|you|1|9|a.b");
+}
+
+#[test]
+fn events_that_an_earlier_version_wrote_in_full_and_without_their_size_are_read_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let kit = Kit::sqlite(&path, everything());
+    let stored = on("t", 5);
+    kit.append(stored.clone());
+    kit.store.end();
+    drop(kit);
+    let other = Connection::open(&path).unwrap();
+    let text = format!("[[1,null,{}]]", stored.full());
+    assert_eq!(other.execute("UPDATE block SET events = ?1 WHERE events <> ?1", [text]).unwrap(), 1);
+    let size: i64 = other.query_row("SELECT size FROM events", [], |row| row.get(0)).unwrap();
+    assert_eq!(size, stored.size() as i64);
+    let kit = Kit::sqlite(&path, everything());
+    assert_eq!(kit.all("{}")[0].event.full(), stored.full());
+    assert!(kit.problems().is_empty(), "{:?}", kit.problems());
 }
 
 #[test]

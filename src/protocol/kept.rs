@@ -1,20 +1,53 @@
-//! An event as short as it can be kept: in its lean form where that, read again, is the same event byte for byte.
+//! What is kept outside of the router's memory, in the store and in the spool: how an event is written there, and how it and a
+//! subscription are read again.
 //!
-//! For whoever keeps many events. What goes out to clients is made in [`lean`].
+//! What goes out to clients is made in [`lean`].
+
+use std::sync::Arc;
 
 use super::{
-    Event, EventType, Priority,
+    Blank, ErrorCode, Event, EventType, Priority, Request, Subscription, WireError, decode,
     fields::{Field, is_empty_object},
     lean,
     runs::Run,
 };
 
 impl Event {
-    /// Appends it to `out` in its lean form if [`decode`](super::decode()) makes the same [`full`](Self::full) text of that, else
-    /// in full. Events whose publisher left something out are always short; so are those that were written as the router writes.
+    /// Appends it to `out` as short as it can be kept: in its lean form if [`Event::read`] makes the same [`full`](Self::full)
+    /// text of that, else in full. Events whose publisher left something out are short as long as their metadata have nothing
+    /// but `created_at`; so are those that were written as the router writes.
     pub fn write_short(&self, out: &mut String) {
         if is_exact(self) { lean::write(self, out) } else { out.push_str(self.full()) }
     }
+
+    /// The event that a text is which was kept, in full or short.
+    ///
+    /// # Errors
+    /// It is no event, or not in order.
+    pub fn read(text: &str) -> Result<Arc<Self>, WireError> {
+        match read(&[r#"{"type":"publish","event":"#, text, "}"].concat())? {
+            Request::Publish(publish) => Ok(publish.event),
+            _ => Err(WireError::new(ErrorCode::InvalidEvent, "it is no event")),
+        }
+    }
+}
+
+impl Subscription {
+    /// The subscription that a text is which was kept.
+    ///
+    /// # Errors
+    /// It is no subscription, or not in order.
+    pub fn read(text: &str) -> Result<Self, WireError> {
+        match read(&[r#"{"type":"subscribe","subscription":"#, text, "}"].concat())? {
+            Request::Subscribe(wanted) => Ok(wanted),
+            _ => Err(WireError::new(ErrorCode::InvalidSubscription, "it is no subscription")),
+        }
+    }
+}
+
+/// What a message says. Nothing is filled in but defaults: what is kept has an id, a source and its times.
+fn read(message: &str) -> Result<Request<'_>, WireError> {
+    decode(message, &mut Blank).map(|incoming| incoming.request).map_err(|refused| refused.error)
 }
 
 /// Whether the lean form, filled in again, has the bytes of the full one: no spaces, the usual order, and defaults written
