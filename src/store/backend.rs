@@ -55,6 +55,28 @@ pub trait Writing: Send {
     /// Nothing was written.
     fn commit(&mut self, changes: &[Change], now: Time) -> Result<Vec<u64>, StoreError>;
 
+    /// As [`commit`](Self::commit), but readers need not find it before [`settle`](Self::settle): it is cheaper where one
+    /// group comes close on another.
+    ///
+    /// # Errors
+    /// None of these was written.
+    fn take_in(&mut self, changes: Vec<Change>, now: Time) -> Result<Vec<u64>, StoreError> {
+        self.commit(&changes, now)
+    }
+
+    /// Readers find everything that was taken in.
+    fn is_settled(&self) -> bool {
+        true
+    }
+
+    /// Has readers find everything that was taken in.
+    ///
+    /// # Errors
+    /// It is still safe, and is found when the store can be opened again.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Something is over its limit by so much that it should be deleted between commits.
     fn is_urgent(&self) -> bool;
 
@@ -69,6 +91,14 @@ pub trait Writing: Send {
     /// # Errors
     /// What was stored is still there.
     fn rest(&mut self) -> Result<bool, StoreError>;
+
+    /// Nothing more will be written: leaves nothing behind that would have to be brought in order.
+    ///
+    /// # Errors
+    /// Something stays to be done at the next start. Nothing is lost.
+    fn end(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// A reading side of a store. Each call sees one state of the store, and is over soon.

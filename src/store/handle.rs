@@ -1,19 +1,14 @@
 //! The handle.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use super::backend::seek;
 use super::queue::Queue;
 use super::readers::Lane;
 use super::writer::Writer;
-use super::{
-    Backend, Bounds, Change, CheckUp, Durable, DurablePage, Health, Kind, LetterPage, Letters, Limits, Mark,
-    Outcome, Page, Rule, RuleId, Rules, Sequence, Stats, StoreError, Stored,
-};
-use crate::protocol::{Event, Priority, Start, Subscription, Time};
+use super::{Backend, Change, Health, Kind, Limits, Mark, Outcome, Rule, RuleId, Rules, StoreError};
+use crate::protocol::{Event, Time};
 
 /// Says what time it is.
 pub type Clock = Box<dyn Fn() -> Time + Send>;
@@ -46,16 +41,16 @@ impl Default for Settings {
 /// A store at work. Clones are handles on the same one.
 #[derive(Clone)]
 pub struct Store {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
-    queue: Arc<Queue>,
+pub(super) struct Shared {
+    pub queue: Arc<Queue>,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Pages, which are short, wait for nothing that is long.
-    pages: Lane,
-    seeks: Lane,
-    chores: Lane,
+    pub pages: Lane,
+    pub seeks: Lane,
+    pub chores: Lane,
     rules: Mutex<Numbered>,
 }
 
@@ -182,148 +177,6 @@ impl Store {
             // A thread that panicked has said so.
             thread.join().ok();
         }
-    }
-
-    /// Asks for events from this one on, in the order in which they were stored. The page after a page whose `is_end` is
-    /// set begins at its `next`, too: what comes in between is neither missed nor repeated.
-    ///
-    /// # Errors
-    /// Too much is asked at once, or the store has ended. `then` is not called.
-    pub fn events(
-        &self,
-        from: Sequence,
-        wanted: Arc<Subscription>,
-        bounds: Bounds,
-        then: impl FnOnce(Result<Page, StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.shared.pages.ask(move |store| store.events(from, &wanted, bounds), then)
-    }
-
-    /// Asks for events of one level from this one on: what a durable subscription gets next.
-    ///
-    /// # Errors
-    /// As [`Self::events`].
-    pub fn level(
-        &self,
-        (priority, from): (Priority, Sequence),
-        wanted: Arc<Subscription>,
-        bounds: Bounds,
-        then: impl FnOnce(Result<Page, StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.shared.pages.ask(move |store| store.level(priority, from, &wanted, bounds), then)
-    }
-
-    /// Asks where a replay begins.
-    ///
-    /// # Errors
-    /// As [`Self::events`].
-    pub fn seek(
-        &self,
-        start: Start,
-        wanted: Arc<Subscription>,
-        then: impl FnOnce(Result<Sequence, StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.shared.seeks.ask(move |store| seek(store, start, &wanted, Bounds::default()), then)
-    }
-
-    /// Asks for one event.
-    ///
-    /// # Errors
-    /// As [`Self::events`].
-    pub fn event(
-        &self,
-        sequence: Sequence,
-        then: impl FnOnce(Result<Stored, StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.shared.pages.ask(move |store| store.event(sequence), then)
-    }
-
-    /// Asks for the wanted events before this one, the newest first.
-    ///
-    /// # Errors
-    /// As [`Self::events`].
-    pub fn back(
-        &self,
-        before: Sequence,
-        wanted: Arc<Subscription>,
-        bounds: Bounds,
-        then: impl FnOnce(Result<Page, StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.shared.pages.ask(move |store| store.back(before, &wanted, bounds), then)
-    }
-
-    /// Asks for durable subscriptions whose names come after this one.
-    ///
-    /// # Errors
-    /// As [`Self::events`].
-    pub fn durables(
-        &self,
-        after: Box<str>,
-        most: usize,
-        then: impl FnOnce(Result<DurablePage, StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.shared.pages.ask(move |store| store.durables(&after, most), then)
-    }
-
-    /// Asks for the durable subscription of this name.
-    ///
-    /// # Errors
-    /// As [`Self::events`].
-    pub fn durable(
-        &self,
-        name: Box<str>,
-        then: impl FnOnce(Result<Option<Durable>, StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.shared.pages.ask(move |store| store.durable(&name), then)
-    }
-
-    /// Asks for dead letters, oldest first.
-    ///
-    /// # Errors
-    /// As [`Self::events`].
-    pub fn letters(
-        &self,
-        wanted: Letters,
-        bounds: Bounds,
-        then: impl FnOnce(Result<LetterPage, StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.shared.pages.ask(move |store| store.letters(&wanted, bounds), then)
-    }
-
-    /// Asks what is in the store.
-    ///
-    /// # Errors
-    /// As [`Self::events`].
-    pub fn stats(
-        &self,
-        then: impl FnOnce(Result<Stats, StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.shared.pages.ask(|store| store.stats(), then)
-    }
-
-    /// Has the store checked. That takes as long as reading the whole file; `quick` a good deal less.
-    ///
-    /// # Errors
-    /// As [`Self::events`].
-    pub fn check(
-        &self,
-        quick: bool,
-        then: impl FnOnce(Result<CheckUp, StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.shared.chores.ask(move |store| store.check(quick), then)
-    }
-
-    /// Has the store copied as it is now. The copy has its name when it is whole.
-    ///
-    /// # Errors
-    /// As [`Self::events`].
-    pub fn backup(
-        &self,
-        to: PathBuf,
-        overwrite: bool,
-        then: impl FnOnce(Result<u64, StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.shared.chores.ask(move |store| store.backup(&to, overwrite), then)
     }
 
     fn numbered(&self) -> MutexGuard<'_, Numbered> {

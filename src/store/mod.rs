@@ -4,6 +4,7 @@
 //! [`Backend`] stand [`Memory`] and [`Sqlite`]. No clock here: the store is told the time.
 //! What does not belong here: which client gets what. The store knows events, names and numbers.
 
+mod asking;
 mod backend;
 mod change;
 mod error;

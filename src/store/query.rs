@@ -124,7 +124,7 @@ pub struct Stats {
     pub durables: u64,
     /// The size of the file.
     pub file_bytes: u64,
-    /// The size of its write-ahead log.
+    /// The size of its logs: SQLite's, and the intake log.
     pub log_bytes: u64,
     /// What of the file is free for reuse.
     pub free_bytes: u64,

@@ -12,11 +12,17 @@ use crate::protocol::Priority;
 /// publisher waits for at most before its own transaction begins.
 const COMMIT_CHANGES: usize = 4_096;
 const COMMIT_BYTES: usize = 16 << 20;
+/// How long nothing has come when what was taken in is settled: less than it takes another program to look for it, more
+/// than it takes a publisher who waits for each event to send the next.
+const SETTLE: Duration = Duration::from_millis(1);
+
 /// What the handles and the thread share.
 pub(super) struct Queue {
     inner: Mutex<Inner>,
     /// Something came.
     comes: Condvar,
+    /// What was taken in is settled, or will not be.
+    settled: Condvar,
     settings: Settings,
 }
 
@@ -26,6 +32,9 @@ struct Inner {
     waiting: usize,
     bytes: usize,
     rules: Option<(Rules, Limits)>,
+    /// Something was taken in that readers do not find yet, and somebody waits to find it.
+    is_unsettled: bool,
+    is_wanted: bool,
     /// Somebody wants ages looked at now.
     tend: bool,
     ended: bool,
@@ -38,6 +47,7 @@ struct Inner {
 pub(super) enum Work {
     Commit(Vec<(Change, Mark)>),
     Rules(Rules, Limits),
+    Settle,
     Tend,
     End,
 }
@@ -49,12 +59,14 @@ impl Queue {
             waiting: 0,
             bytes: 0,
             rules: None,
+            is_unsettled: false,
+            is_wanted: false,
             tend: false,
             ended: false,
             sleeps: false,
             health: Health::default(),
         };
-        Self { inner: Mutex::new(inner), comes: Condvar::new(), settings }
+        Self { inner: Mutex::new(inner), comes: Condvar::new(), settled: Condvar::new(), settings }
     }
 
     /// Held for a few lines that do not panic.
@@ -130,6 +142,9 @@ impl Queue {
             if let Some((rules, dead)) = inner.rules.take() {
                 return Work::Rules(rules, dead);
             }
+            if std::mem::take(&mut inner.is_wanted) {
+                return Work::Settle;
+            }
             let changes = inner.lanes.take();
             if !changes.is_empty() {
                 return Work::Commit(changes);
@@ -141,13 +156,14 @@ impl Queue {
                 return Work::Tend;
             }
             inner.sleeps = true;
+            let patience = if inner.is_unsettled { Some(SETTLE) } else { patience };
             let Some(patience) = patience else {
                 inner = self.comes.wait(inner).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             let left = patience.saturating_sub(since.elapsed());
             if left.is_zero() {
-                return Work::Tend;
+                return if inner.is_unsettled { Work::Settle } else { Work::Tend };
             }
             inner = self.comes.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -160,11 +176,52 @@ impl Queue {
         !waited.unwrap_or_else(PoisonError::into_inner).0.ended
     }
 
-    pub fn answered(&self, count: usize, bytes: usize, change: impl FnOnce(&mut Health)) {
+    /// So much of what waits is done with. Before anybody is told of it: whether readers find all there is.
+    pub fn answered(&self, count: usize, bytes: usize, is_settled: bool, change: impl FnOnce(&mut Health)) {
         let mut inner = self.lock();
         inner.waiting -= count;
         inner.bytes -= bytes;
         change(&mut inner.health);
+        self.note(inner, is_settled);
+    }
+
+    /// Readers find all there is.
+    pub fn set_settled(&self) {
+        self.note(self.lock(), true);
+    }
+
+    fn note(&self, mut inner: MutexGuard<'_, Inner>, is_settled: bool) {
+        let waited_for = inner.is_unsettled;
+        inner.is_unsettled = !is_settled;
+        // Whoever waits also wants to hear that it is in vain.
+        if waited_for && (is_settled || inner.health.state != State::Working) {
+            self.settled.notify_all();
+        }
+    }
+
+    /// Readers find everything that was taken in up to now.
+    pub fn is_settled(&self) -> bool {
+        !self.lock().is_unsettled
+    }
+
+    /// Waits until readers find everything that was taken in up to now.
+    ///
+    /// # Errors
+    /// The store has failed: it is safe, but is found only when the store works again.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        while inner.is_unsettled {
+            match &inner.health.state {
+                State::Working => {}
+                State::Failed(error) => return Err(error.clone()),
+                State::Ended => return Err(StoreError::ended()),
+            }
+            inner.is_wanted = true;
+            inner.sleeps = false;
+            self.comes.notify_one();
+            inner = self.settled.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(())
     }
 
     /// Takes out all that waits.
@@ -173,7 +230,10 @@ impl Queue {
     }
 
     pub fn set(&self, change: impl FnOnce(&mut Health)) {
-        change(&mut self.lock().health);
+        let mut inner = self.lock();
+        change(&mut inner.health);
+        let is_settled = !inner.is_unsettled;
+        self.note(inner, is_settled);
     }
 }
 

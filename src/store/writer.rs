@@ -14,6 +14,9 @@ use super::{Backend, Change, Limits, Mark, Outcome, Rules, State, StoreError, Tr
 const TRIM: usize = 500;
 /// How long nothing has come when tidying up begins; also how often ages are looked at.
 const LULL: Duration = Duration::from_secs(1);
+/// Whoever comes so long after the last transaction comes alone, and goes straight to where readers look. What comes closer
+/// may be [taken in](Writing::take_in) first.
+const ALONE: Duration = Duration::from_millis(5);
 /// How long a failed store waits before it tries again, at first and at most.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
@@ -36,6 +39,8 @@ pub(super) struct Writer {
     rules: (Rules, Limits),
     clock: Clock,
     on_commit: OnCommit,
+    /// When the last transaction ended, if there was one.
+    committed: Option<Instant>,
     /// Written since something was deleted, and when that was.
     since_trim: usize,
     trimmed: Instant,
@@ -52,8 +57,19 @@ impl Writer {
         (clock, on_commit): (Clock, OnCommit),
     ) -> Result<Self, StoreError> {
         writing.set_rules(&rules.0, rules.1)?;
-        let (since_trim, trimmed, untidy) = (0, Instant::now(), true);
-        Ok(Self { queue, backend, writing, rules, clock, on_commit, since_trim, trimmed, untidy })
+        let now = Instant::now();
+        Ok(Self {
+            queue,
+            backend,
+            writing,
+            rules,
+            clock,
+            on_commit,
+            committed: None,
+            since_trim: 0,
+            trimmed: now,
+            untidy: true,
+        })
     }
 
     /// Works until the end.
@@ -69,11 +85,17 @@ impl Writer {
                     self.untidy = true;
                     self.writing.set_rules(&self.rules.0, self.rules.1)
                 }
+                Work::Settle => self.settle(),
                 Work::Tend => {
                     self.tidy();
                     Ok(())
                 }
-                Work::End => break,
+                Work::End => {
+                    if let Err(error) = self.writing.end() {
+                        self.queue.set(|health| health.untidy = Some(error));
+                    }
+                    break;
+                }
             };
             if let Err(error) = done
                 && !self.recover(error)
@@ -87,15 +109,13 @@ impl Writer {
         let count = changes.len();
         let (changes, marks): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
         let bytes = changes.iter().map(Change::bytes).sum();
-        let committed = self.writing.commit(&changes, (self.clock)());
-        // Their memory is free before the room that they took in the queue is.
-        drop(changes);
+        let committed = self.write(changes);
         let outcomes = match &committed {
             Ok(numbers) => marks.into_iter().zip(numbers.iter().map(|number| Ok(*number))).collect(),
             Err(error) => marks.into_iter().map(|mark| (mark, Err(error.clone()))).collect(),
         };
         let is_written = committed.is_ok();
-        self.queue.answered(count, bytes, |health| match &committed {
+        self.queue.answered(count, bytes, self.writing.is_settled(), |health| match &committed {
             Ok(_) => {
                 health.commits += 1;
                 health.written += count as u64;
@@ -112,6 +132,27 @@ impl Writer {
             self.keep_up();
         }
         committed.map(drop)
+    }
+
+    fn write(&mut self, changes: Vec<Change>) -> Result<Vec<u64>, StoreError> {
+        let is_late = self.committed.is_none_or(|committed| committed.elapsed() >= ALONE);
+        let is_alone = is_late && self.writing.is_settled();
+        let now = (self.clock)();
+        let written = match is_alone {
+            // Their memory is free before the room that they took in the queue is.
+            true => self.writing.commit(&changes, now),
+            false => self.writing.take_in(changes, now),
+        };
+        self.committed = Some(Instant::now());
+        written
+    }
+
+    /// Has readers find what was taken in.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        self.writing.settle()?;
+        self.queue.set_settled();
+        self.keep_up();
+        Ok(())
     }
 
     /// Deletes between two commits, no more than keeps up with them.
@@ -166,6 +207,7 @@ impl Writer {
         // A real transaction: whether it is possible to write is known only by writing.
         writing.set_rules(&self.rules.0, self.rules.1)?;
         self.writing = writing;
+        self.queue.set_settled();
         Ok(())
     }
 
@@ -204,7 +246,8 @@ impl Writer {
         let bytes = waiting.iter().map(|(change, _)| change.bytes()).sum();
         let outcomes: Vec<Outcome> =
             waiting.into_iter().map(|(_, mark)| (mark, Err(error.clone()))).collect();
-        self.queue.answered(count, bytes, |health| health.failed += count as u64);
+        let is_settled = self.writing.is_settled();
+        self.queue.answered(count, bytes, is_settled, |health| health.failed += count as u64);
         (self.on_commit)(outcomes);
     }
 }

@@ -120,9 +120,9 @@ pub struct StoreFigures {
     pub dead_letters: u64,
     /// Durable subscriptions.
     pub durables: u64,
-    /// Bytes of the file, of its log, and what of the file is free.
+    /// Bytes of the file, of its logs, and what of the file is free.
     pub file_bytes: u64,
-    /// The write-ahead log's bytes.
+    /// The bytes of SQLite's write-ahead log and of the intake log.
     pub log_bytes: u64,
     /// Bytes of the file that are used again.
     pub free_bytes: u64,

@@ -17,6 +17,9 @@ use crate::store::{RuleId, Sequence};
 /// The most events, and bytes of events, in a batch: what is read and put in order at once. One event alone may be larger.
 pub(super) const BATCH_EVENTS: usize = 512;
 const BATCH_BYTES: usize = 256 << 10;
+/// Microseconds between the first and the last event of a batch, which all count as stored when the last one was: whoever
+/// replays from a time on misses none.
+const BATCH_TIME: i64 = 10_000;
 /// The most topics that are named beside a block's events, and their bytes; with more of them, one has to look inside.
 const NAMED_TOPICS: usize = 16;
 const NAMED_BYTES: usize = 1_000;
@@ -40,13 +43,15 @@ pub(super) struct Batch {
     drafts: BTreeMap<(RuleId, Priority), Draft>,
     events: usize,
     bytes: usize,
-    stored: Option<Time>,
+    /// When its first and its last event were stored.
+    stored: Option<(Time, Time)>,
 }
 
 impl Batch {
-    /// There is no room for more.
-    pub fn is_full(&self) -> bool {
-        self.events >= BATCH_EVENTS || self.bytes >= BATCH_BYTES
+    /// There is no room for more, or not for what is stored at this time.
+    pub fn is_full(&self, at: Time) -> bool {
+        let is_late = |(first, _): (Time, _)| at.micros().saturating_sub(first.micros()) > BATCH_TIME;
+        self.events >= BATCH_EVENTS || self.bytes >= BATCH_BYTES || self.stored.is_some_and(is_late)
     }
 
     pub fn add(
@@ -56,7 +61,7 @@ impl Batch {
         rule: RuleId,
         (stored, expires): (Time, Option<Time>),
     ) {
-        self.stored = Some(stored);
+        self.stored.get_or_insert((stored, stored)).1 = stored;
         self.events += 1;
         self.bytes += event.size();
         let draft = self.drafts.entry((rule, event.priority())).or_insert_with(|| Draft::new(sequence));
@@ -65,7 +70,7 @@ impl Batch {
 
     /// Writes them down, and is empty.
     pub fn write(&mut self, change: &Transaction<'_>) -> rusqlite::Result<()> {
-        let Some(stored) = self.stored.take() else { return Ok(()) };
+        let Some((_, stored)) = self.stored.take() else { return Ok(()) };
         let mut drafts: Vec<_> = std::mem::take(&mut self.drafts).into_iter().collect();
         (self.events, self.bytes) = (0, 0);
         drafts.sort_unstable_by_key(|(_, draft)| draft.first);

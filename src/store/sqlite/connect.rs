@@ -32,7 +32,7 @@ const STATEMENTS: usize = 64;
 /// Which store a file is.
 #[derive(Clone)]
 pub(super) struct Identity {
-    store: String,
+    pub store: String,
     pub last: Sequence,
     file: (u64, u64),
 }

@@ -1,6 +1,7 @@
 //! A store in one SQLite file, which the plain `sqlite3` program can read.
 //!
-//! Write-ahead log and `synchronous=FULL`: what was committed survives a power cut. The schema is in docs/store.md.
+//! Write-ahead log and `synchronous=FULL`: what was committed survives a power cut. Beside the file stands a log of its own
+//! for what comes too fast for transactions: see `intake`. The schema is in docs/store.md.
 
 mod backup;
 mod block;
@@ -8,6 +9,9 @@ mod check;
 mod connect;
 mod failure;
 mod figures;
+mod file;
+mod filler;
+mod intake;
 mod merging;
 mod reading;
 mod schema;

@@ -129,7 +129,7 @@ impl State {
     ) -> rusqlite::Result<u64> {
         self.last += 1;
         self.last_at = self.last_at.max(now);
-        if self.batch.is_full() {
+        if self.batch.is_full(self.last_at) {
             self.batch.write(change)?;
         }
         self.batch.add(self.last, event, rule, (self.last_at, expires));

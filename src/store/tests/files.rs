@@ -145,8 +145,9 @@ fn a_copy_is_whole_while_events_come_and_never_takes_the_place_of_a_file_unasked
     kit.ask(|store, then| store.backup(path, true, then)).unwrap();
     let absent = folder.path().join("absent/copy.db");
     assert_eq!(kit.ask(|store, then| store.backup(absent, false, then)).unwrap_err().kind, Kind::Io);
-    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
-    assert_eq!(names.len(), 5, "{names:?}");
+    let names = fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
+    let unknown = names.filter(|name| name != "copy.db" && !name.starts_with("store.db"));
+    assert_eq!(unknown.collect::<Vec<_>>(), Vec::<String>::new());
     // The copy is a store.
     let kit = Kit::sqlite(&copy, everything());
     assert_eq!(kit.sequences("{}").len(), 2_000);
@@ -161,6 +162,7 @@ fn a_file_that_lost_its_order_is_found_out() {
     (0..3).for_each(|_| {
         kit.append(on("t", 5));
     });
+    assert_eq!(kit.problems(), Vec::<String>::new());
     let other = Connection::open(&path).unwrap();
     other
         .execute_batch(

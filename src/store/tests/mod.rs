@@ -3,6 +3,7 @@
 mod alike;
 mod durables;
 mod files;
+mod intake;
 mod kit;
 mod retention;
 mod trouble;
