@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -79,6 +81,20 @@ fn the_files_take_turns_and_are_written_over() {
     drop(writing);
     wait_until("what was under way is written", || sqlite.writer().is_ok());
     assert_eq!(sqlite.reader().unwrap().stats().unwrap().last, 40);
+}
+
+#[test]
+fn while_more_and_more_comes_the_file_gets_it_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = Sqlite::new(&folder.path().join("store.db")).unwrap();
+    let mut writing = sqlite.writer().unwrap();
+    // Fewer groups than make a file of the log full.
+    let is_there = (0..400).any(|_| {
+        take_in(&mut *writing, 1);
+        thread::sleep(Duration::from_millis(2));
+        !numbers(&sqlite).is_empty()
+    });
+    assert!(is_there);
 }
 
 #[test]
