@@ -91,8 +91,10 @@ impl Writer {
                     Ok(())
                 }
                 Work::End => {
-                    if let Err(error) = self.writing.end() {
-                        self.queue.set(|health| health.untidy = Some(error));
+                    match self.writing.end() {
+                        // What was asked before the end is answered.
+                        Ok(()) => self.queue.set_settled(),
+                        Err(error) => self.queue.set(|health| health.untidy = Some(error)),
                     }
                     break;
                 }
