@@ -2,7 +2,13 @@
 
 use std::fmt;
 
-use super::Then;
+use super::{Millis, Then};
+use crate::protocol::Priority;
+
+/// The wait before the second attempt is up to this; each further one may be twice as long.
+const FIRST_REST: Millis = 1_000;
+/// No wait is longer.
+const LONGEST_REST: Millis = 60_000;
 
 /// Why an attempt failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +34,17 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What was tried in vain with an event.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tried {
+    /// The event's level.
+    pub priority: Priority,
+    /// Its number in the store.
+    pub sequence: u64,
+    /// All that was tried, the oldest first.
+    pub attempts: Vec<Attempt>,
+}
+
 /// An attempt that failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Attempt {
@@ -35,4 +52,14 @@ pub struct Attempt {
     pub at: Then,
     /// Why.
     pub failure: Failure,
+}
+
+/// How long a task rests after so many failures: between half of a bound that doubles, and all of it. The half that is
+/// left to chance comes from the delivery's number, for the engine has no other chance.
+pub(super) fn rest(failures: usize, id: u64) -> Millis {
+    let doubled = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+    let bound = FIRST_REST.checked_shl(doubled.min(32)).unwrap_or(LONGEST_REST).min(LONGEST_REST);
+    // Fibonacci hashing: neighbouring numbers end far from each other.
+    let chance = id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    bound / 2 + (((bound / 2) * chance) >> 32)
 }

@@ -185,6 +185,7 @@ impl Router {
                 let reason = reason.map(|text| text.into_owned().into_boxed_str());
                 let dead = ledger.nack(place, task, delay_ms, reason, now).ok_or(Refusal::NotFound)?;
                 self.new_deadline = true;
+                self.note_tried(consumer);
                 self.bury_tasks(consumer, place, dead, now);
             }
         }
@@ -213,7 +214,9 @@ impl Router {
             let Consumer { ledger, members, .. } = &mut self.consumers[at];
             let mut dead = Vec::new();
             ledger.tick(now, |gone| dead.push(gone));
-            if let Some(&place) = members.first() {
+            let first = members.first().copied();
+            self.note_tried(ConsumerKey(at as u32));
+            if let Some(place) = first {
                 self.bury_tasks(ConsumerKey(at as u32), place, dead, now);
             }
             self.supply(ConsumerKey(at as u32));
@@ -271,6 +274,7 @@ impl Router {
         ledger.leave(place, now, |gone| dead.push(gone));
         members.retain(|&member| member != place);
         let is_last = members.is_empty();
+        self.note_tried(key);
         self.bury_tasks(key, place, dead, now);
         if !is_last {
             return self.supply(key);

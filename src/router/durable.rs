@@ -20,6 +20,8 @@ pub struct Standing {
     pub lost: [u64; Priority::LEVELS],
     /// Done with above the floors.
     pub done: Vec<u64>,
+    /// What was tried in vain, by event.
+    pub tried: Vec<(u64, Vec<Attempt>)>,
 }
 
 /// One level.

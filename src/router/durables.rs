@@ -66,7 +66,10 @@ impl Router {
         let consumer = self.durable(&name).unwrap_or_else(|| {
             let wanted = bare(wanted);
             let mut consumer = Consumer::new(wanted.clone(), acks, None);
-            let histories = self.absent.0.remove(&name).unwrap_or_default();
+            // What this run of the router knows is the newer.
+            let mut histories: Histories = standing.tried.iter().cloned().collect();
+            histories.extend(self.absent.0.remove(&name).unwrap_or_default());
+            consumer.ledger.tried = Some(Vec::new());
             consumer.durable =
                 Some(Box::new(Durable::new(name.clone(), Arc::new(wanted), standing, histories)));
             ConsumerKey(self.consumers.insert(consumer) as u32)
@@ -179,6 +182,19 @@ impl Router {
                 self.feed(ConsumerKey(at as u32));
             }
         }
+    }
+
+    /// Has the store note what was tried in vain with a durable subscription's events, for a later run of the router. When the
+    /// router itself ends, that its clients go is no failure of theirs.
+    pub(super) fn note_tried(&mut self, key: ConsumerKey) {
+        let is_ending = self.draining || self.ended;
+        let Self { consumers, errands, .. } = self;
+        let Some(Consumer { ledger, durable: Some(durable), .. }) = consumers.get_mut(key.0 as usize) else {
+            return;
+        };
+        let tried = ledger.tried.as_mut().map(std::mem::take).unwrap_or_default();
+        let tried = tried.into_iter().filter(|_| !is_ending);
+        errands.extend(tried.map(|tried| Errand::Tried { name: durable.name.clone(), tried }));
     }
 
     /// Has more read, if there may be more and not enough waits.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{DeadLetter, LetterNumber, Millis, Router};
+use super::{DeadLetter, LetterNumber, Millis, Router, Tried};
 use crate::protocol::{Event, Priority, Start, Subscription as Wanted};
 
 /// Something to be done with the store.
@@ -57,6 +57,13 @@ pub enum Errand {
         priority: Priority,
         /// Which.
         sequence: u64,
+    },
+    /// To note what was tried in vain.
+    Tried {
+        /// The durable subscription.
+        name: Box<str>,
+        /// With which event, and what.
+        tried: Tried,
     },
     /// To note that its clients were there until now.
     Seen {

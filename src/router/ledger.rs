@@ -7,17 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::attempt::{Attempt, Failure};
+use super::attempt::{Attempt, Failure, Tried, rest};
 use super::latency::Stamp;
 use super::levels::{Levels, Waits};
 use super::outbox::Room;
 use super::{Millis, Moment, Outcomes, Reason, Settings};
 use crate::protocol::{Acks, Event, Priority};
-
-/// The wait before the second attempt is up to this; each further one may be twice as long.
-const FIRST_REST: Millis = 1_000;
-/// No wait is longer.
-const LONGEST_REST: Millis = 60_000;
 
 /// One event that is to be done.
 #[derive(Clone, Debug)]
@@ -73,6 +68,8 @@ pub(super) struct Ledger<M> {
     next: u64,
     /// How attempts ended.
     pub outcomes: Outcomes,
+    /// What was tried in vain with stored events, for whoever has that noted.
+    pub tried: Option<Vec<Tried>>,
 }
 
 impl<M: Copy + Ord> Ledger<M> {
@@ -87,6 +84,7 @@ impl<M: Copy + Ord> Ledger<M> {
             away: 0,
             next: 1,
             outcomes: Outcomes::default(),
+            tried: None,
         }
     }
 
@@ -347,6 +345,10 @@ impl<M: Copy + Ord> Ledger<M> {
     fn note(&mut self, task: &mut Task, failure: Failure, now: Millis) {
         self.outcomes.count(&failure);
         task.failed.push(Attempt { at: now.cast_signed(), failure });
+        let (priority, sequence) = (task.event.priority(), task.event.sequence());
+        if let Some(tried) = self.tried.as_mut().filter(|_| sequence > 0) {
+            tried.push(Tried { priority, sequence, attempts: task.failed.clone() });
+        }
     }
 
     fn fail(&mut self, id: u64, failure: Failure, delay: Option<Millis>, now: Millis) -> Option<Dead> {
@@ -378,16 +380,6 @@ impl<M: Copy + Ord> Ledger<M> {
 /// Whether `bytes` more fit beside so many tasks that hold so many bytes.
 fn fits(tasks: usize, held: usize, bytes: usize, settings: &Settings) -> bool {
     tasks < settings.outbox_events && held + bytes <= settings.outbox_size
-}
-
-/// How long a task rests after so many failures: between half of a bound that doubles, and all of it. The half that is
-/// left to chance comes from the delivery's number, for the engine has no other chance.
-fn rest(failures: usize, id: u64) -> Millis {
-    let doubled = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX);
-    let bound = FIRST_REST.checked_shl(doubled.min(32)).unwrap_or(LONGEST_REST).min(LONGEST_REST);
-    // Fibonacci hashing: neighbouring numbers end far from each other.
-    let chance = id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    bound / 2 + (((bound / 2) * chance) >> 32)
 }
 
 #[cfg(test)]

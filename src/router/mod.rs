@@ -45,7 +45,7 @@ use foldhash::fast::RandomState;
 use slab::Slab;
 use uuid::Uuid;
 
-pub use attempt::{Attempt, Failure};
+pub use attempt::{Attempt, Failure, Tried};
 pub use client::{Backlog, ClientKey, ClientName, Close, Notice};
 pub use clients::{Refusal, Subscribed};
 pub use dead_letters::{DeadLetter, DeadLetters, KEPT_BYTES, LetterNumber, Reason};

@@ -38,15 +38,27 @@ pub(super) struct Told {
 }
 
 /// What was tried.
-pub(super) fn attempts(letter: &DeadLetter, clocks: Clocks) -> Vec<Told> {
+pub(super) fn attempts(attempts: &[Attempt], clocks: Clocks) -> Vec<Told> {
     let told = |it: &Attempt| Told { at: clocks.time(it.at), error: it.failure.to_string().into() };
-    letter.attempts.iter().map(told).collect()
+    attempts.iter().map(told).collect()
+}
+
+/// What was tried, for the store.
+pub(super) fn written_attempts(tried: &[Attempt], clocks: Clocks) -> Box<str> {
+    // Times and strings: writing them cannot fail.
+    serde_json::to_string(&attempts(tried, clocks)).unwrap_or_default().into()
+}
+
+/// What was tried, from the store.
+pub(super) fn recalled_attempts(text: &str, clocks: Clocks) -> Vec<Attempt> {
+    let told: Vec<Told> = serde_json::from_str(text).unwrap_or_default();
+    let attempt = |it: Told| Attempt { at: clocks.then(it.at), failure: Failure::Recalled(it.error) };
+    told.into_iter().map(attempt).collect()
 }
 
 /// For the store.
 pub(super) fn written(number: LetterNumber, letter: &DeadLetter, clocks: Clocks) -> Letter {
-    // Times and strings: writing them cannot fail.
-    let tried = || serde_json::to_string(&attempts(letter, clocks)).unwrap_or_default().into();
+    let tried = || written_attempts(&letter.attempts, clocks);
     Letter {
         id: number,
         at: clocks.time(letter.at),
@@ -60,15 +72,13 @@ pub(super) fn written(number: LetterNumber, letter: &DeadLetter, clocks: Clocks)
 /// From the store; `None`: of a reason that this version does not know.
 pub(super) fn recalled(letter: &Letter, clocks: Clocks) -> Option<(LetterNumber, DeadLetter)> {
     let reason = Reason::ALL.into_iter().find(|reason| reason.as_str() == &*letter.reason)?;
-    let told: Vec<Told> =
-        letter.attempts.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let attempt = |it: Told| Attempt { at: clocks.then(it.at), failure: Failure::Recalled(it.error) };
+    let tried = letter.attempts.as_deref().map(|text| recalled_attempts(text, clocks));
     let letter_now = DeadLetter {
         event: Arc::clone(&letter.event),
         reason,
         at: clocks.then(letter.at),
         subscription: letter.subscription.as_deref().and_then(|id| Uuid::parse_str(id).ok()),
-        attempts: told.into_iter().map(attempt).collect(),
+        attempts: tried.unwrap_or_default(),
     };
     Some((letter.id, letter_now))
 }

@@ -49,7 +49,7 @@ fn notice(letter: &DeadLetter, clocks: Clocks) -> Option<Arc<Event>> {
     });
     let facts = json!({
         "reason": reason.as_str(), "died_at": clocks.time(*at), "subscription": subscription.map(|id| id.to_string()),
-        "attempts": letters::attempts(letter, clocks),
+        "attempts": letters::attempts(&letter.attempts, clocks),
     });
     let (about, facts) = (about.to_string(), facts.to_string());
     let (about, facts) = (about.strip_suffix('}')?, facts.strip_suffix('}')?);

@@ -10,9 +10,9 @@ use slab::Slab;
 use uuid::Uuid;
 
 use super::hub::{Hub, wall_clock};
-use super::letters;
+use super::letters::{self, Clocks};
 use crate::protocol::{Event, Health, HealthStatus, Start, Subscription};
-use crate::router::{ClientKey, DeadLetter, Entry, Errand, Fed, LetterNumber, Millis, Standing};
+use crate::router::{ClientKey, DeadLetter, Entry, Errand, Fed, LetterNumber, Millis, Standing, Tried};
 use crate::store::{
     Bounds, Change, Durable, Kind, Level, MOST_DURABLES, Mark, NO_ROOM, OnCommit, Outcome, Page,
     QUEUE_CHANGES, RuleId, Sequence, State, Store, StoreError, Stored,
@@ -138,7 +138,7 @@ impl Storing {
         let read = self.store.durable(name, move |found| {
             let Some(hub) = storing.hub.upgrade() else { return };
             let standing = match found {
-                Ok(Some(durable)) => Ok(standing(&durable)),
+                Ok(Some(durable)) => Ok(standing(&durable, hub.clocks())),
                 Ok(None) => Err("it was forgotten at the same moment; ask again".into()),
                 Err(error) => Err(error.to_string().into()),
             };
@@ -321,6 +321,11 @@ impl Storing {
             Errand::Done { name, priority, sequence } => Change::Acked { name, priority, sequence },
             Errand::Seen { name } => Change::Seen { name },
             Errand::Told { name, lost } => Change::Told { name, lost },
+            Errand::Tried { name, tried: Tried { priority, sequence, attempts } } => {
+                let Some(hub) = self.hub.upgrade() else { return };
+                let attempts = letters::written_attempts(&attempts, hub.clocks());
+                Change::Tried { name, priority, sequence, attempts }
+            }
             Errand::Forget { name } => Change::Forget { name },
             Errand::Level { .. } | Errand::Seek { .. } | Errand::Replay { .. } => return,
             Errand::Mourn(_) | Errand::StoreAgain(_) | Errand::Bury(..) => return,
@@ -339,9 +344,15 @@ impl Storing {
 }
 
 /// Where a durable subscription stands, as the engine knows it.
-fn standing(durable: &Durable) -> Standing {
+fn standing(durable: &Durable, clocks: Clocks) -> Standing {
+    let tried = |(sequence, text): &(u64, Box<str>)| (*sequence, letters::recalled_attempts(text, clocks));
     let of = |part: fn(&Level) -> u64| std::array::from_fn(|level| part(&durable.levels[level]));
-    Standing { floors: of(|level| level.floor), lost: of(|level| level.lost), done: durable.acked.clone() }
+    Standing {
+        floors: of(|level| level.floor),
+        lost: of(|level| level.lost),
+        done: durable.acked.clone(),
+        tried: durable.tried.iter().map(tried).collect(),
+    }
 }
 
 /// A page as the engine takes it, its times on the engine's clock.

@@ -26,6 +26,10 @@ pub struct Level {
 /// The most durable subscriptions: names are chosen by clients, and each event that is deleted is held against all of them.
 pub const MOST_DURABLES: usize = 10_000;
 
+/// The most events of one durable subscription whose vain attempts are kept: as many as its clients have at a time, not a
+/// backlog.
+pub const MOST_TRIED: usize = 4_096;
+
 /// What a durable subscription is answered with that would be one too many, instead of a number.
 pub const NO_ROOM: u64 = u64::MAX;
 
@@ -44,6 +48,8 @@ pub struct Durable {
     pub levels: [Level; Priority::LEVELS],
     /// Acknowledged above their floor, in order.
     pub acked: Vec<Sequence>,
+    /// What was tried in vain, by event, in order: as JSON.
+    pub tried: Vec<(Sequence, Box<str>)>,
 }
 
 /// A dead letter as it is stored.
@@ -113,6 +119,17 @@ pub enum Change {
         /// The last one that is done with.
         floor: Sequence,
     },
+    /// What was tried in vain with an event that is not done with, in place of what was noted before.
+    Tried {
+        /// The durable subscription.
+        name: Box<str>,
+        /// The event's level.
+        priority: Priority,
+        /// The event.
+        sequence: Sequence,
+        /// What was tried, as JSON.
+        attempts: Box<str>,
+    },
     /// The client was told of so many lost events.
     Told {
         /// The durable subscription.
@@ -142,6 +159,7 @@ impl Change {
                     letter.event.size() + letter.attempts.as_ref().map_or(0, |attempts| attempts.len())
                 }
                 Self::Durable { name, wanted, .. } => name.len() + wanted.len(),
+                Self::Tried { name, attempts, .. } => name.len() + attempts.len(),
                 Self::Unbury { ids } => size_of_val(ids.as_slice()),
                 Self::Seen { name }
                 | Self::Forget { name }

@@ -21,7 +21,9 @@ mod track;
 mod writer;
 
 pub use backend::{Backend, Reading, Trimmed, Writing};
-pub use change::{Change, Durable, Letter, LetterId, Level, MOST_DURABLES, Mark, NO_ROOM, Sequence};
+pub use change::{
+    Change, Durable, Letter, LetterId, Level, MOST_DURABLES, MOST_TRIED, Mark, NO_ROOM, Sequence,
+};
 pub use error::{Kind, StoreError};
 pub use handle::{Clock, OnCommit, QUEUE_CHANGES, Settings, Store};
 pub use health::{Health, Outcome, State};

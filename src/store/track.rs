@@ -1,10 +1,10 @@
 //! What every kind of store has to know alike: how far durable subscriptions are, what is over its limits, and how
 //! texts become events again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Level, Limits, Sequence};
+use super::{Level, Limits, MOST_TRIED, Sequence};
 use crate::protocol::{Event, Priority, Subscription, Time};
 
 /// How far a durable subscription is.
@@ -14,13 +14,20 @@ pub(super) struct Tracked {
     pub levels: [Level; Priority::LEVELS],
     /// By level, above its floor.
     pub acked: BTreeSet<(Priority, Sequence)>,
+    /// What was tried in vain, as far as it is not in a file.
+    pub tried: BTreeMap<(Priority, Sequence), Box<str>>,
 }
 
 impl Tracked {
     /// It has nothing to get up to `floor`. A wish that cannot be read counts as one for everything.
     pub fn new(wanted: &str, floor: Sequence) -> Self {
         let levels = [Level { floor, lost: 0 }; Priority::LEVELS];
-        Self { wanted: Subscription::read(wanted).unwrap_or_default(), levels, acked: BTreeSet::new() }
+        Self {
+            wanted: Subscription::read(wanted).unwrap_or_default(),
+            levels,
+            acked: BTreeSet::new(),
+            tried: BTreeMap::new(),
+        }
     }
 
     pub fn set_wanted(&mut self, wanted: &str) {
@@ -34,7 +41,23 @@ impl Tracked {
 
     /// Whether it changes anything.
     pub fn ack(&mut self, priority: Priority, sequence: Sequence) -> bool {
+        self.tried.remove(&(priority, sequence));
         sequence > self.levels[priority.index()].floor && self.acked.insert((priority, sequence))
+    }
+
+    /// Something was tried in vain. `None`: it is not to be noted, since the event is done with. Else what is to be forgotten
+    /// for it, if there is too much.
+    pub fn try_in_vain(
+        &mut self,
+        (priority, sequence): (Priority, Sequence),
+        attempts: Box<str>,
+    ) -> Option<Option<(Priority, Sequence)>> {
+        if !self.may_lack(priority, sequence) {
+            return None;
+        }
+        self.tried.insert((priority, sequence), attempts);
+        let is_too_much = self.tried.len() > MOST_TRIED;
+        Some(is_too_much.then(|| self.tried.pop_first()).flatten().map(|(event, _)| event))
     }
 
     /// Whether it changes anything.
@@ -44,6 +67,7 @@ impl Tracked {
         if is_higher {
             level.floor = floor;
             self.acked.retain(|&(of, sequence)| of != priority || sequence > floor);
+            self.tried.retain(|&(of, sequence), _| of != priority || sequence > floor);
         }
         is_higher
     }

@@ -5,10 +5,12 @@ import os
 import signal
 import sqlite3
 import subprocess
+from contextlib import closing
 
 import pytest
 
 from client import connect, until
+from control import control
 from routers import program
 from storing import KINDS, RULES, ack, durable, numbers, take
 
@@ -287,3 +289,36 @@ async def test_an_event_whose_time_is_over_is_not_delivered_to_who_comes_later(s
             assert gap["expired"] == {"5": 1}
             assert [message["event"]["id"] for message in await take(one, 1)] == ["long"]
             assert await one.drain() == []
+
+
+async def test_attempts_count_on_after_the_router_is_stopped_and_after_it_is_killed(storing, tmp_path):
+    """An event that nobody can do must not come for ever because the router is restarted now and then."""
+    def is_noted(count):
+        with closing(sqlite3.connect(f"file:{tmp_path / 'events.db'}?mode=ro", uri=True)) as file:
+            rows = file.execute("SELECT json_array_length(attempts) FROM durable_tried").fetchall()
+        return rows == [(count,)]
+
+    for attempt in range(1, 4):
+        router = storing()
+        async with await durable(router, max_retries=2) as worker:
+            if attempt == 1:
+                async with await connect(router, hello={}) as publisher:
+                    assert (await publisher.publish({"topic": "s.a", "id": "poison"}))["sequence"] == 1
+            message = await worker.expect("event")
+            assert message["event"]["delivery_attempts"] == attempt, message
+            assert message["event"]["delivery_error"] == (f"no disk {attempt - 1}" if attempt > 1 else None)
+            # So late that it is this run's last.
+            await ack(worker, message, "nack", delay_ms=3_600_000, reason=f"no disk {attempt}")
+            if attempt < 3:
+                await until(lambda: is_noted(attempt), "the attempt is noted")
+                # With the second the router is killed while the client is there.
+                if attempt == 2:
+                    router.kill()
+                    continue
+            else:
+                shown = (await control(router, "dead-letters", "show", "poison", "--json")).json
+                letter = shown["dead_letters"][0]
+                assert letter["reason"] == "retries"
+                assert [tried["error"] for tried in letter["attempts"]] == ["no disk 1", "no disk 2", "no disk 3"]
+        router.stop()
+    assert not is_noted(3)

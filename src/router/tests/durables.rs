@@ -150,6 +150,44 @@ fn what_never_succeeds_is_dead_after_its_retries_also_across_connections() {
 }
 
 #[test]
+fn attempts_count_on_across_runs_of_the_router_whose_end_is_none() {
+    let mut shelf = Shelf::new(10);
+    let wish = r#"{"topics":["t"],"ack":true,"durable":"d","max_retries":2,"from":{"sequence":1}}"#;
+    World::new(Settings::default()).store(&mut shelf, numbered("poison", 5));
+    for attempt in 1..=3 {
+        let mut world = World::new(Settings::default());
+        let (key, _) = world.durable(&mut shelf, wish);
+        world.run_all(&mut shelf);
+        let turn = world.turn(key, ALL);
+        let assignment = turn.deliveries[0].assignment().unwrap();
+        assert_eq!(assignment.number, attempt);
+        // The first run ends in the middle of the second attempt.
+        if attempt == 2 {
+            world.router.drain(crate::protocol::Time::from_micros(0), 0);
+            world.router.disconnect(key, world.now);
+            world.run_all(&mut shelf);
+            world = World::new(Settings::default());
+            let (key, _) = world.durable(&mut shelf, wish);
+            world.run_all(&mut shelf);
+            let turn = world.turn(key, ALL);
+            assert_eq!(turn.deliveries[0].assignment().unwrap().number, attempt);
+            fail(&mut world, key, &turn.deliveries[0].assignment().unwrap().name);
+        } else {
+            fail(&mut world, key, &assignment.name);
+        }
+        world.run_all(&mut shelf);
+        let dead = world.router.dead_letters().iter().next().map(|letter| letter.attempts.len());
+        assert_eq!(dead, (attempt == 3).then_some(3));
+    }
+    assert!(shelf.open("d", &wanted(wish)).is_empty());
+}
+
+fn fail(world: &mut World, key: ClientKey, delivery: &str) {
+    let failed = Acknowledge::Failed { delay_ms: None, reason: Some("no disk".into()) };
+    world.router.acknowledge(key, delivery, failed, world.now).unwrap();
+}
+
+#[test]
 fn a_store_that_cannot_be_read_is_asked_again() {
     let (mut world, mut shelf) = (World::new(Settings::default()), Shelf::new(10));
     world.store(&mut shelf, numbered("a", 5));

@@ -100,6 +100,12 @@ impl World {
             }
             Errand::Floor { name, priority, floor } => shelf.note(&name, priority, floor, None),
             Errand::Done { name, priority, sequence } => shelf.note(&name, priority, 0, Some(sequence)),
+            Errand::Tried { name, tried: Tried { sequence, attempts, .. } } => {
+                if let Some(standing) = shelf.durables.get_mut(&name) {
+                    standing.tried.retain(|(of, _)| *of != sequence);
+                    standing.tried.push((sequence, attempts));
+                }
+            }
             Errand::Forget { name } => drop(shelf.durables.remove(&name)),
             Errand::StoreAgain(letter) => self.store_unmatched(shelf, letter.event),
             Errand::Seen { .. }

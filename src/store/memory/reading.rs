@@ -151,6 +151,9 @@ impl Subscriber {
     fn durable(&self, name: &str) -> Durable {
         let mut acked: Vec<_> = self.tracked.acked.iter().map(|(_, sequence)| *sequence).collect();
         acked.sort_unstable();
+        let tried = self.tracked.tried.iter().map(|((_, sequence), attempts)| (*sequence, attempts.clone()));
+        let mut tried: Vec<_> = tried.collect();
+        tried.sort_unstable();
         Durable {
             name: name.into(),
             wanted: self.wanted.clone(),
@@ -158,6 +161,7 @@ impl Subscriber {
             last_seen: self.last_seen,
             levels: self.tracked.levels,
             acked,
+            tried,
         }
     }
 }

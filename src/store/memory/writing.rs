@@ -97,6 +97,10 @@ impl Held {
                 self.subscriber(name, |it| it.tracked.raise(*priority, floor));
                 0
             }
+            Change::Tried { name, priority, sequence, attempts } => {
+                self.subscriber(name, |it| it.tracked.try_in_vain((*priority, *sequence), attempts.clone()));
+                0
+            }
             Change::Told { name, lost } => {
                 self.subscriber(name, |it| it.tracked.tell(lost));
                 0

@@ -20,7 +20,7 @@ const INVARIANTS: [&str; 5] = [
     "SELECT 'durable subscription ' || name || ' has acknowledged ' || sequence || ' below its floor'
         FROM durable_acked JOIN durable_level USING (name, priority) WHERE sequence <= floor",
     "SELECT 'there is no durable subscription ' || name || ', but a place in it'
-        FROM (SELECT name FROM durable_level UNION SELECT name FROM durable_acked)
+        FROM (SELECT name FROM durable_level UNION SELECT name FROM durable_acked UNION SELECT name FROM durable_tried)
         WHERE name NOT IN (SELECT name FROM durable)",
     "SELECT 'durable subscription ' || name || ' is past the last event'
         FROM durable_level WHERE floor > (SELECT max(value, ifnull((SELECT max(last) FROM block), 0))

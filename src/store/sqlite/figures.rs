@@ -71,6 +71,7 @@ pub(super) fn durables(
             last_seen: Time::from_micros(row.get(3)?),
             levels: [Level::default(); Priority::LEVELS],
             acked: Vec::new(),
+            tried: Vec::new(),
         })
     })?;
     let mut durables = rows.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -88,6 +89,10 @@ pub(super) fn durables(
         let mut acked = connection.prepare_cached(sql)?;
         let rows = acked.query_map([&durable.name], |row| row.get(0).map(uint))?;
         durable.acked = rows.collect::<rusqlite::Result<Vec<Sequence>>>()?;
+        let sql = "SELECT sequence, attempts FROM durable_tried WHERE name = ? ORDER BY sequence, attempts";
+        let mut tried = connection.prepare_cached(sql)?;
+        let rows = tried.query_map([&durable.name], |row| Ok((row.get(0).map(uint)?, row.get(1)?)))?;
+        durable.tried = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     }
     Ok(durables)
 }

@@ -10,6 +10,9 @@ use super::{Place, connect::Identity, failure, int, state::State, trim, uint};
 use crate::protocol::Time;
 use crate::store::{Change, Kind, StoreError, Trimmed};
 
+/// What is done in a transaction.
+type Changes<'c> = dyn FnMut(&Transaction<'_>, &mut State) -> rusqlite::Result<()> + 'c;
+
 /// The file, to be written to. After an error it is of no use any more, and is to be opened anew.
 pub(super) struct StoreFile {
     place: Arc<Place>,
@@ -41,16 +44,12 @@ impl StoreFile {
     }
 
     /// In one transaction, after which the intake log is not needed up to this group.
-    pub fn change<T>(
-        &mut self,
-        group: u64,
-        make: impl FnOnce(&Transaction<'_>, &mut State) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
+    pub fn change(&mut self, group: u64, make: &mut Changes<'_>) -> Result<(), StoreError> {
         self.look()?;
         let Self { connection, state, applied, .. } = self;
-        let attempt = || {
+        let mut attempt = || {
             let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let made = make(&change, state)?;
+            make(&change, state)?;
             state.write(&change)?;
             if group != *applied {
                 let sql = "INSERT OR REPLACE INTO meta VALUES ('intake', ?)";
@@ -58,11 +57,11 @@ impl StoreFile {
             }
             change.commit()?;
             *applied = group;
-            Ok(made)
+            Ok(())
         };
-        let made = attempt().map_err(failure::of(&self.place.path))?;
+        attempt().map_err(failure::of(&self.place.path))?;
         self.place.last.store(self.state.last, Ordering::Relaxed);
-        Ok(made)
+        Ok(())
     }
 
     /// Takes over groups from the intake log, in order.
@@ -76,7 +75,7 @@ impl StoreFile {
             }
             next += changes.iter().filter(|change| matches!(change, Change::Append { .. })).count() as u64;
         }
-        self.change(last.number, |change, state| {
+        self.change(last.number, &mut |change, state| {
             for Group { at, changes, .. } in groups {
                 for one in changes {
                     state.apply(change, one, *at)?;
@@ -98,7 +97,12 @@ impl StoreFile {
     }
 
     pub fn trim(&mut self, group: u64, now: Time, most: usize) -> Result<Trimmed, StoreError> {
-        self.change(group, |change, state| trim::trim(change, state, now, most))
+        let mut trimmed = Trimmed::default();
+        self.change(group, &mut |change, state| {
+            trimmed = trim::trim(change, state, now, most)?;
+            Ok(())
+        })?;
+        Ok(trimmed)
     }
 
     pub fn rest(&mut self) -> Result<bool, StoreError> {

@@ -9,7 +9,7 @@ pub const SCHEMA: u32 = STEPS.len() as u32;
 pub(super) const APPLICATION: i64 = 0x4741_4452;
 
 /// Step n makes version n + 1 out of version n. A step that was released is never changed.
-const STEPS: [&str; 1] = [include_str!("schema-1.sql")];
+const STEPS: [&str; 2] = [include_str!("schema-1.sql"), include_str!("schema-2.sql")];
 
 /// Brings the file to [`SCHEMA`], all of the way or not at all.
 pub(super) fn migrate(connection: &mut Connection, from: u32) -> rusqlite::Result<()> {

@@ -84,6 +84,14 @@ impl State {
                 tracked.ack(priority, row.get(2).map(uint)?);
             }
         }
+        let mut tried = connection.prepare("SELECT name, priority, sequence FROM durable_tried")?;
+        let mut rows = tried.query([])?;
+        while let Some(row) = rows.next()? {
+            let name: Box<str> = row.get(0)?;
+            if let (Some(tracked), Some(priority)) = (state.durables.get_mut(&name), priority(row, 1)?) {
+                tracked.try_in_vain((priority, row.get(2).map(uint)?), "".into());
+            }
+        }
         Ok(state)
     }
 
@@ -98,10 +106,26 @@ impl State {
             }
             Change::Forget { name } => self.forget(change, name),
             Change::Acked { name, priority, sequence } => {
+                let event = (*priority, *sequence);
+                let was_tried = self.durables.get(name).is_some_and(|it| it.tried.contains_key(&event));
                 if self.durables.get_mut(name).is_some_and(|tracked| tracked.ack(*priority, *sequence)) {
                     let sql = "INSERT OR IGNORE INTO durable_acked VALUES (?, ?, ?)";
                     change.prepare_cached(sql)?.execute(params![name, priority.get(), int(*sequence)])?;
                 }
+                if was_tried {
+                    forget_tried(change, name, event)?;
+                }
+                Ok(0)
+            }
+            Change::Tried { name, priority, sequence, attempts } => {
+                let event = (*priority, *sequence);
+                // Its text is in the file.
+                let noted = self.durables.get_mut(name).and_then(|it| it.try_in_vain(event, "".into()));
+                let Some(forgotten) = noted else { return Ok(0) };
+                let sql = "INSERT OR REPLACE INTO durable_tried VALUES (?, ?, ?, ?)";
+                let row = params![name, priority.get(), int(*sequence), attempts];
+                change.prepare_cached(sql)?.execute(row)?;
+                forgotten.map_or(Ok(()), |event| forget_tried(change, name, event))?;
                 Ok(0)
             }
             Change::Floor { name, priority, floor } => {
@@ -203,6 +227,7 @@ impl State {
 
     fn forget(&mut self, change: &Transaction<'_>, name: &str) -> rusqlite::Result<u64> {
         for sql in [
+            "DELETE FROM durable_tried WHERE name = ?",
             "DELETE FROM durable_acked WHERE name = ?",
             "DELETE FROM durable_level WHERE name = ?",
             "DELETE FROM durable WHERE name = ?",
@@ -219,13 +244,19 @@ impl State {
         priority: Priority,
         floor: Sequence,
     ) -> rusqlite::Result<()> {
-        if self.durables.get_mut(name).is_some_and(|tracked| tracked.raise(priority, floor)) {
-            for sql in [
-                "UPDATE durable_level SET floor = ?3 WHERE name = ?1 AND priority = ?2",
-                "DELETE FROM durable_acked WHERE name = ?1 AND priority = ?2 AND sequence <= ?3",
-            ] {
-                change.prepare_cached(sql)?.execute(params![name, priority.get(), int(floor)])?;
-            }
+        let Some(tracked) = self.durables.get_mut(name) else { return Ok(()) };
+        let tried = tracked.tried.range((priority, 0)..=(priority, floor)).next().is_some();
+        if !tracked.raise(priority, floor) {
+            return Ok(());
+        }
+        let tried =
+            tried.then_some("DELETE FROM durable_tried WHERE name = ?1 AND priority = ?2 AND sequence <= ?3");
+        let always = [
+            "UPDATE durable_level SET floor = ?3 WHERE name = ?1 AND priority = ?2",
+            "DELETE FROM durable_acked WHERE name = ?1 AND priority = ?2 AND sequence <= ?3",
+        ];
+        for sql in always.into_iter().chain(tried) {
+            change.prepare_cached(sql)?.execute(params![name, priority.get(), int(floor)])?;
         }
         Ok(())
     }
@@ -288,6 +319,15 @@ impl State {
         }
         Ok(())
     }
+}
+
+fn forget_tried(
+    change: &Transaction<'_>,
+    name: &str,
+    (priority, sequence): (Priority, Sequence),
+) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM durable_tried WHERE name = ? AND priority = ? AND sequence = ?";
+    change.prepare_cached(sql)?.execute(params![name, priority.get(), int(sequence)]).map(drop)
 }
 
 /// Writes down what a durable subscription has lost.

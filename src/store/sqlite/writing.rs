@@ -106,7 +106,7 @@ impl Writing for Writer {
 
     fn set_rules(&mut self, rules: &Rules, dead: Limits) -> Result<(), StoreError> {
         let (file, group) = self.settled()?;
-        file.change(group, |change, state| {
+        file.change(group, &mut |change, state| {
             let named = rules.iter().map(|(id, rule)| (*id, rule.name(), rule.limits));
             for (id, name, limits) in named.chain([(RuleId::DEAD, DEAD_NAME.to_owned(), dead)]) {
                 let age = limits.max_age.map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
@@ -125,8 +125,12 @@ impl Writing for Writer {
 
     fn commit(&mut self, changes: &[Change], now: Time) -> Result<Vec<u64>, StoreError> {
         let (file, group) = self.settled()?;
-        let numbers = file.change(group, |change, state| {
-            changes.iter().map(|one| state.apply(change, one, now)).collect()
+        let mut numbers = Vec::with_capacity(changes.len());
+        file.change(group, &mut |change, state| {
+            for one in changes {
+                numbers.push(state.apply(change, one, now)?);
+            }
+            Ok(())
         })?;
         self.last = file.state.last;
         Ok(numbers)

@@ -45,6 +45,12 @@ fn change() -> impl Strategy<Value = Change> {
             .prop_map(|(name, priority, sequence)| Change::Acked { name, priority, sequence }),
         3 => (name(), level(), 1..40_u64)
             .prop_map(|(name, priority, floor)| Change::Floor { name, priority, floor }),
+        3 => (name(), level(), 1..40_u64, "[a-z]{0,3}").prop_map(|(name, priority, sequence, text)| Change::Tried {
+            name,
+            priority,
+            sequence,
+            attempts: text.into(),
+        }),
         1 => (name(), any::<[u8; 10]>())
             .prop_map(|(name, lost)| Change::Told { name, lost: lost.map(|it| u64::from(it % 3)) }),
         2 => (event(), 0..9_000_000_i64).prop_map(|(event, at)| Change::Bury(Letter {

@@ -173,7 +173,8 @@ fn what_a_later_version_took_in_is_not_passed_over() {
     let path = left_behind(folder.path());
     let log = &logs(&path)[0];
     let text = br#"["a later version's"]"#;
-    let head = format!("\u{1e}gadugi-intake 1 {:010} {:08x}\n", text.len(), crc32fast::hash(text));
+    let head =
+        format!("\u{1e}gadugi-intake 1 {:010} {:016x}\n", text.len(), twox_hash::XxHash64::oneshot(0, text));
     let before = fs::read(log).unwrap();
     for later in [&[head.as_bytes(), text].concat()[..], b"\x1egadugi-intake 2, of which nothing is known"] {
         fs::write(log, [&before, later].concat()).unwrap();

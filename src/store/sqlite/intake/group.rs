@@ -2,11 +2,11 @@
 //!
 //! The head begins with a byte that JSON never has, so that nothing that a client sends looks like one.
 
-use std::borrow::Cow;
 use std::io::Write;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
+use twox_hash::XxHash64;
 
 use crate::protocol::{Event, Priority, Time};
 use crate::store::{Change, RuleId, Sequence};
@@ -16,9 +16,9 @@ pub(super) const BLOCK: usize = 4_096;
 /// What every group of any version begins with, and what those of this one do.
 const ANY: &[u8] = b"\x1egadugi-intake ";
 const MARK: &[u8] = b"\x1egadugi-intake 1 ";
-/// Behind the mark: the length of what follows the head, in decimal, a space, its check sum, in hexadecimal, and a new line.
+/// Behind the mark: the length of what follows the head, in decimal, a space, its XXH64, in hexadecimal, and a new line.
 const LENGTH: usize = 10;
-const SUM: usize = 8;
+const SUM: usize = 16;
 const HEAD: usize = MARK.len() + LENGTH + 1 + SUM + 1;
 
 /// Changes that were taken in together.
@@ -32,51 +32,6 @@ pub(in crate::store::sqlite) struct Group {
     pub changes: Vec<Change>,
 }
 
-/// Of which store and which group it is.
-#[derive(Serialize, Deserialize)]
-struct Label<'g> {
-    #[serde(borrow)]
-    store: Cow<'g, str>,
-    number: u64,
-    at: i64,
-    first: Sequence,
-}
-
-/// One change.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Record<'g> {
-    /// [`append`] writes it.
-    #[serde(skip_serializing)]
-    Append {
-        rule: i64,
-        expires: Option<i64>,
-        #[serde(borrow)]
-        event: &'g RawValue,
-    },
-    Seen {
-        #[serde(borrow)]
-        name: Cow<'g, str>,
-    },
-    Acked {
-        #[serde(borrow)]
-        name: Cow<'g, str>,
-        priority: u8,
-        sequence: Sequence,
-    },
-    Floor {
-        #[serde(borrow)]
-        name: Cow<'g, str>,
-        priority: u8,
-        floor: Sequence,
-    },
-    Told {
-        #[serde(borrow)]
-        name: Cow<'g, str>,
-        lost: [u64; Priority::LEVELS],
-    },
-}
-
 /// Whether the intake log takes such a change. What asks what is in the file, and what is rare, goes to the file.
 pub(super) fn is_taken(change: &Change) -> bool {
     match change {
@@ -84,25 +39,27 @@ pub(super) fn is_taken(change: &Change) -> bool {
         | Change::Seen { .. }
         | Change::Acked { .. }
         | Change::Floor { .. }
+        | Change::Tried { .. }
         | Change::Told { .. } => true,
         Change::Durable { .. } | Change::Forget { .. } | Change::Bury(_) | Change::Unbury { .. } => false,
     }
 }
 
 /// Puts a group into `out`, which it replaces. Its length is a whole number of [`BLOCK`]s.
+///
+/// The text is a list of lists: whose group it is, then each change, its name first.
 pub(super) fn write(group: &Group, store: &str, out: &mut Vec<u8>) -> serde_json::Result<()> {
     out.clear();
     out.resize(HEAD, 0);
     let Group { number, at, first, changes } = group;
-    let label = Label { store: store.into(), number: *number, at: at.micros(), first: *first };
     out.push(b'[');
-    serde_json::to_writer(&mut *out, &label)?;
+    put(out, &(store, number, at.micros(), first))?;
     for change in changes {
         out.push(b',');
-        put(change, out)?;
+        put_change(change, out)?;
     }
     out.push(b']');
-    let (length, sum) = (out.len() - HEAD, crc32fast::hash(&out[HEAD..]));
+    let (length, sum) = (out.len() - HEAD, XxHash64::oneshot(0, &out[HEAD..]));
     let mut head = &mut out[..HEAD];
     // It has the length that it has.
     head.write_all(MARK).and_then(|()| writeln!(head, "{length:0LENGTH$} {sum:0SUM$x}")).ok();
@@ -110,37 +67,32 @@ pub(super) fn write(group: &Group, store: &str, out: &mut Vec<u8>) -> serde_json
     Ok(())
 }
 
-fn put(change: &Change, out: &mut Vec<u8>) -> serde_json::Result<()> {
-    let record = match change {
-        Change::Append { event, rule, expires } => {
-            append(event, *rule, *expires, out);
-            return Ok(());
-        }
-        Change::Seen { name } => Record::Seen { name: Cow::Borrowed(name) },
-        Change::Acked { name, priority, sequence } => {
-            Record::Acked { name: Cow::Borrowed(name), priority: priority.get(), sequence: *sequence }
-        }
-        Change::Floor { name, priority, floor } => {
-            Record::Floor { name: Cow::Borrowed(name), priority: priority.get(), floor: *floor }
-        }
-        Change::Told { name, lost } => Record::Told { name: Cow::Borrowed(name), lost: *lost },
-        Change::Durable { .. } | Change::Forget { .. } | Change::Bury(_) | Change::Unbury { .. } => {
-            return Err(serde::ser::Error::custom("it is no change for the intake log"));
-        }
-    };
-    serde_json::to_writer(out, &record)
+fn put(out: &mut Vec<u8>, what: &impl serde::Serialize) -> serde_json::Result<()> {
+    serde_json::to_writer(out, what)
 }
 
-/// The event's text as it is: it is not looked at again on the way to the disk.
-fn append(event: &Event, RuleId(rule): RuleId, expires: Option<Time>, out: &mut Vec<u8>) {
-    // Writing into a vector does not fail.
-    match expires.map(Time::micros) {
-        Some(expires) => write!(out, r#"{{"append":{{"rule":{rule},"expires":{expires},"event":"#),
-        None => write!(out, r#"{{"append":{{"rule":{rule},"expires":null,"event":"#),
+fn put_change(change: &Change, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    match change {
+        Change::Append { event, rule, expires } => {
+            put(out, &("append", rule.0, expires.map(Time::micros)))?;
+            // The event's text as it is: it is not looked at again on the way to the disk.
+            out.pop();
+            out.push(b',');
+            out.extend_from_slice(event.full().as_bytes());
+            out.push(b']');
+            Ok(())
+        }
+        Change::Seen { name } => put(out, &("seen", name)),
+        Change::Acked { name, priority, sequence } => put(out, &("acked", name, priority.get(), sequence)),
+        Change::Floor { name, priority, floor } => put(out, &("floor", name, priority.get(), floor)),
+        Change::Tried { name, priority, sequence, attempts } => {
+            put(out, &("tried", name, priority.get(), sequence, attempts))
+        }
+        Change::Told { name, lost } => put(out, &("told", name, lost)),
+        Change::Durable { .. } | Change::Forget { .. } | Change::Bury(_) | Change::Unbury { .. } => {
+            Err(serde::ser::Error::custom("it is no change for the intake log"))
+        }
     }
-    .ok();
-    out.extend_from_slice(event.full().as_bytes());
-    out.extend_from_slice(b"}}");
 }
 
 /// What stands at the beginning of `bytes`: the text of a group, whole, or nothing.
@@ -149,7 +101,7 @@ pub(super) fn text_at(bytes: &[u8]) -> Option<&[u8]> {
     let numbers = std::str::from_utf8(head.strip_prefix(MARK)?).ok()?;
     let (length, sum) = numbers.strip_suffix('\n')?.split_once(' ')?;
     let text = rest.get(..length.parse().ok()?)?;
-    (u32::from_str_radix(sum, 16).ok()? == crc32fast::hash(text)).then_some(text)
+    (u64::from_str_radix(sum, 16).ok()? == XxHash64::oneshot(0, text)).then_some(text)
 }
 
 /// Whether there stands a group that another version of the router wrote.
@@ -164,30 +116,45 @@ pub(super) fn room(text: &[u8]) -> usize {
 
 /// Reads a group, and the store that it is of.
 pub(super) fn read(text: &[u8]) -> Option<(Box<str>, Group)> {
-    let parts: Vec<&RawValue> = serde_json::from_slice(text).ok()?;
-    let (label, records) = parts.split_first()?;
-    let Label { store, number, at, first } = serde_json::from_str(label.get()).ok()?;
-    let changes = records.iter().map(|record| change(serde_json::from_str(record.get()).ok()?));
-    let changes = changes.collect::<Option<_>>()?;
-    Some((store.into(), Group { number, at: Time::from_micros(at), first, changes }))
+    let lists: Vec<Vec<&RawValue>> = serde_json::from_slice(text).ok()?;
+    let (label, changes) = lists.split_first()?;
+    let [store, number, at, first] = label[..] else { return None };
+    let changes = changes.iter().map(|parts| change(parts)).collect::<Option<_>>()?;
+    let (number, first) = (get(number)?, get(first)?);
+    Some((get(store)?, Group { number, at: Time::from_micros(get(at)?), first, changes }))
 }
 
-fn change(record: Record<'_>) -> Option<Change> {
-    let level = |priority: u8| Priority::new(priority.into());
-    Some(match record {
-        Record::Append { rule, expires, event } => Change::Append {
+fn get<'t, T: Deserialize<'t>>(value: &'t RawValue) -> Option<T> {
+    serde_json::from_str(value.get()).ok()
+}
+
+fn change(parts: &[&RawValue]) -> Option<Change> {
+    let level = |value| Priority::new(get(value)?);
+    let (kind, parts) = parts.split_first()?;
+    Some(match (kind.get(), parts) {
+        (r#""append""#, [rule, expires, event]) => Change::Append {
             event: Event::read(event.get()).ok()?,
-            rule: RuleId(rule),
-            expires: expires.map(Time::from_micros),
+            rule: RuleId(get(rule)?),
+            expires: get::<Option<i64>>(expires)?.map(Time::from_micros),
         },
-        Record::Seen { name } => Change::Seen { name: name.into() },
-        Record::Acked { name, priority, sequence } => {
-            Change::Acked { name: name.into(), priority: level(priority)?, sequence }
+        (r#""seen""#, [name]) => Change::Seen { name: get(name)? },
+        (r#""acked""#, [name, priority, sequence]) => {
+            Change::Acked { name: get(name)?, priority: level(priority)?, sequence: get(sequence)? }
         }
-        Record::Floor { name, priority, floor } => {
-            Change::Floor { name: name.into(), priority: level(priority)?, floor }
+        (r#""floor""#, [name, priority, floor]) => {
+            Change::Floor { name: get(name)?, priority: level(priority)?, floor: get(floor)? }
         }
-        Record::Told { name, lost } => Change::Told { name: name.into(), lost },
+        (r#""tried""#, [name, priority, sequence, attempts]) => Change::Tried {
+            name: get(name)?,
+            priority: level(priority)?,
+            sequence: get(sequence)?,
+            attempts: get(attempts)?,
+        },
+        (r#""told""#, [name, lost]) => {
+            let lost: Vec<u64> = get(lost)?;
+            Change::Told { name: get(name)?, lost: lost.try_into().ok()? }
+        }
+        _ => return None,
     })
 }
 
@@ -218,6 +185,12 @@ mod tests {
             Change::Seen { name: name.clone() },
             Change::Acked { name: name.clone(), priority: Priority::HIGH, sequence: u64::MAX },
             Change::Floor { name: name.clone(), priority: Priority::LOWEST, floor: 2 },
+            Change::Tried {
+                name: name.clone(),
+                priority: Priority::LOW,
+                sequence: 4,
+                attempts: r#"[{"error":"no \"disk\""}]"#.into(),
+            },
             Change::Told { name, lost: std::array::from_fn(|level| level as u64) },
         ];
         assert!(changes.iter().all(is_taken));
