@@ -16,6 +16,7 @@ mod merging;
 mod reading;
 mod schema;
 mod state;
+mod tried;
 mod trim;
 mod writing;
 

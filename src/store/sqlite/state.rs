@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::block::Batch;
-use super::{int, uint};
+use super::{int, tried, uint};
 use crate::protocol::{Event, Priority, Time};
 use crate::store::track::{Holding, Tracked};
 use crate::store::{Change, Letter, Limits, MOST_DURABLES, NO_ROOM, RuleId, Sequence};
@@ -84,14 +84,10 @@ impl State {
                 tracked.ack(priority, row.get(2).map(uint)?);
             }
         }
-        let mut tried = connection.prepare("SELECT name, priority, sequence FROM durable_tried")?;
-        let mut rows = tried.query([])?;
-        while let Some(row) = rows.next()? {
-            let name: Box<str> = row.get(0)?;
-            if let (Some(tracked), Some(priority)) = (state.durables.get_mut(&name), priority(row, 1)?) {
-                tracked.try_in_vain((priority, row.get(2).map(uint)?), "".into());
-            }
-        }
+        tried::for_each(connection, |name, event| {
+            // Its text stays in the file.
+            state.durables.get_mut(name).map(|tracked| tracked.try_in_vain(event, "".into()));
+        })?;
         Ok(state)
     }
 
@@ -113,7 +109,7 @@ impl State {
                     change.prepare_cached(sql)?.execute(params![name, priority.get(), int(*sequence)])?;
                 }
                 if was_tried {
-                    forget_tried(change, name, event)?;
+                    tried::forget(change, name, event)?;
                 }
                 Ok(0)
             }
@@ -122,10 +118,8 @@ impl State {
                 // Its text is in the file.
                 let noted = self.durables.get_mut(name).and_then(|it| it.try_in_vain(event, "".into()));
                 let Some(forgotten) = noted else { return Ok(0) };
-                let sql = "INSERT OR REPLACE INTO durable_tried VALUES (?, ?, ?, ?)";
-                let row = params![name, priority.get(), int(*sequence), attempts];
-                change.prepare_cached(sql)?.execute(row)?;
-                forgotten.map_or(Ok(()), |event| forget_tried(change, name, event))?;
+                tried::note(change, name, event, attempts)?;
+                forgotten.map_or(Ok(()), |event| tried::forget(change, name, event))?;
                 Ok(0)
             }
             Change::Floor { name, priority, floor } => {
@@ -319,15 +313,6 @@ impl State {
         }
         Ok(())
     }
-}
-
-fn forget_tried(
-    change: &Transaction<'_>,
-    name: &str,
-    (priority, sequence): (Priority, Sequence),
-) -> rusqlite::Result<()> {
-    let sql = "DELETE FROM durable_tried WHERE name = ? AND priority = ? AND sequence = ?";
-    change.prepare_cached(sql)?.execute(params![name, priority.get(), int(sequence)]).map(drop)
 }
 
 /// Writes down what a durable subscription has lost.
