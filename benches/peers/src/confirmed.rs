@@ -175,7 +175,7 @@ async fn publisher(target: Target, address: SocketAddr, payload: &str) -> Result
     let message = match target {
         Target::Gadugi => {
             link = link.into_bare()?;
-            text_frame(&stamped(drivers::gadugi::publish(TOPIC, 5, payload)))
+            text_frame(&stamped(drivers::gadugi::publish(TOPIC, 5, payload)))?
         }
         Target::NatsTcp => {
             // Each publisher has an inbox of its own, else all would hear of all.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
+use super::beside::{beside, sync_folder};
 use super::connect::MODE;
 use super::failure;
 use crate::store::{Kind, StoreError};
@@ -44,9 +45,7 @@ pub(super) fn backup(
         let kind = failure::io(to, error).kind;
         StoreError::of(kind, to, format!("no copy of the event store in {}: {error}", to.display()))
     };
-    let mut name = to.as_os_str().to_owned();
-    name.push(".partial");
-    let name = PathBuf::from(name);
+    let name = beside(to, ".partial");
     let made = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&name);
     let made = made.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
@@ -75,8 +74,7 @@ pub(super) fn backup(
         })?;
     }
     // The name, too, is to survive a power cut.
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| io(&error))?;
+    sync_folder(to).map_err(|error| io(&error))?;
     Ok(size)
 }
 

@@ -3,13 +3,13 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::{failure, schema, uint};
+use super::{beside::beside, failure, schema, uint};
 use crate::store::{Kind, Sequence, StoreError};
 
 /// Events are for nobody else's eyes.
@@ -55,9 +55,7 @@ fn file_at(path: &Path) -> io::Result<(u64, u64)> {
 
 /// Keeps other routers from the store. A lock of our own: SQLite's would also keep out who only wants to read.
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
+    let name = beside(path, ".lock");
     let mut options = OpenOptions::new();
     let opened = options.read(true).write(true).create(true).truncate(false).mode(MODE).open(&name);
     let file = opened.map_err(|error| failure::io(&name, &error))?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
-use super::{connect, int, intake, state, uint};
+use super::{beside::beside, connect, int, intake, state, uint};
 use crate::protocol::{Event, Priority, Time};
 use crate::store::{
     Bounds, Durable, Letter, LetterPage, Letters, Level, RuleFigures, RuleId, SCHEMA, Sequence, Stats,
@@ -42,10 +42,8 @@ pub(super) fn stats(
 
 pub(super) fn with_sizes(stats: Stats, path: &Path) -> Stats {
     let size = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
     let intake = intake::paths(path).iter().map(|path| size(path)).sum::<u64>();
-    let log_bytes = size(Path::new(&log)) + intake;
+    let log_bytes = size(&beside(path, "-wal")) + intake;
     Stats { path: Some(path.to_owned()), file_bytes: size(path), log_bytes, ..stats }
 }
 

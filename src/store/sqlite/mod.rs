@@ -4,6 +4,7 @@
 //! for what comes too fast for transactions: see `intake`. The schema is in docs/store.md.
 
 mod backup;
+mod beside;
 mod block;
 mod check;
 mod connect;

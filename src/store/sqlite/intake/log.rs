@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::group::BLOCK;
+use crate::store::sqlite::beside::{folder_of, sync_folder};
 use crate::store::sqlite::connect::MODE;
 
 /// A file of the intake log. It is made when something is to be written.
@@ -124,13 +125,4 @@ mod flags {
 /// What the flags do not do.
 fn sync(file: &File) -> io::Result<()> {
     if cfg!(target_os = "linux") { Ok(()) } else { file.sync_data() }
-}
-
-/// A new name is safe only when the directory is (fsync(2)).
-fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(folder_of(path))?.sync_all()
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

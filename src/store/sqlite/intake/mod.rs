@@ -9,7 +9,7 @@ mod log;
 
 use std::path::{Path, PathBuf};
 
-use super::failure;
+use super::{beside::beside, failure};
 use crate::protocol::Time;
 use crate::store::{Change, Kind, Sequence, StoreError};
 
@@ -43,7 +43,7 @@ impl Intake {
             }
             // Somebody has put another store in this place, and decides what is to become of them.
             if let Some((other, last)) = other {
-                let aside = beside(log.path(), &format!("of-{other}-{last}"));
+                let aside = beside(log.path(), &format!(".of-{other}-{last}"));
                 log.set_aside(&aside).map_err(|error| failure::io(&aside, &error))?;
                 tracing::warn!(
                     file = %aside.display(),
@@ -118,7 +118,7 @@ pub(super) fn takes(changes: &[Change]) -> bool {
 
 /// Its files.
 pub(super) fn paths(store: &Path) -> [PathBuf; 2] {
-    ["intake-0", "intake-1"].map(|name| beside(store, name))
+    [".intake-0", ".intake-1"].map(|name| beside(store, name))
 }
 
 /// What is in a file.
@@ -161,11 +161,4 @@ fn unread(path: &Path, log: &Path, groups: usize) -> StoreError {
         log.display()
     );
     StoreError::of(Kind::Newer, path, message)
-}
-
-fn beside(path: &Path, name: &str) -> PathBuf {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".");
-    beside.push(name);
-    beside.into()
 }
