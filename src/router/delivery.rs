@@ -107,6 +107,8 @@ pub struct Turn {
     pub deliveries: Vec<Delivery>,
     /// Some of them are to be acknowledged.
     pub has_assignments: bool,
+    /// Nothing waits behind these: the connection is woken when there is more.
+    pub is_last: bool,
     /// Those of the last turn, to be dropped outside of any lock.
     pub written: Vec<Delivery>,
     /// The connection is to be closed after this turn.
@@ -156,6 +158,7 @@ impl Router {
         let now = now.millis;
         if self.client(key).is_none() {
             turn.close = Some(Close::GoingAway);
+            turn.is_last = true;
             return;
         }
         self.settle(key, now);
@@ -215,6 +218,7 @@ impl Router {
         } else {
             Rest::Busy
         };
+        turn.is_last = client.rest == Rest::Idle;
         if !client.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             client.waker = Some(waker.clone());
         }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use self::subscribing::Awaited;
 use super::credit::Account;
-use super::frame::write_header;
+use super::frame::header;
 use super::hub::wall_clock;
 use super::rate::Rate;
 use super::receipts::{Fate, Receipts};
@@ -72,16 +72,18 @@ impl Fill for Filler<'_> {
     }
 }
 
+/// Bytes of a reply that says what became of an event, with its frame's header.
+const USUAL_REPLY: usize = 128;
+
 /// Appends a text frame with a reply.
 pub(super) fn send(reply: &Reply, request_id: Option<&str>, out: &mut Vec<u8>) {
     let start = out.len();
+    out.reserve(USUAL_REPLY);
     // Room for the header of a short frame; a longer one is put in its place.
     out.extend_from_slice(&[0; 2]);
     reply.write(request_id, out);
-    let mut header = Vec::new();
-    let length = out.len() - start - 2;
-    write_header(OpCode::Data(Data::Text), length, &mut header);
-    out.splice(start..start + 2, header);
+    let (header, length) = header(OpCode::Data(Data::Text), out.len() - start - 2);
+    out.splice(start..start + 2, header[..length].iter().copied());
 }
 
 fn complain(code: ErrorCode, text: impl Into<String>, request_id: Option<&str>, out: &mut Vec<u8>) {

@@ -11,6 +11,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control
 
 /// The longest payload of a control frame (RFC 6455, 5.5).
 const MAX_CONTROL: u64 = 125;
+/// The longest header of a frame that is not masked.
+const MOST_HEADER: usize = 10;
 
 /// Why a connection must be failed, and with which close code.
 #[derive(Debug, PartialEq, Eq)]
@@ -190,18 +192,31 @@ fn unmask(payload: &mut [u8], mask: [u8; 4]) {
 
 /// Appends the header of a frame from the router to a client: final and unmasked.
 pub(super) fn write_header(opcode: OpCode, length: usize, out: &mut Vec<u8>) {
-    out.push(0x80 | u8::from(opcode));
-    match length {
-        0..=125 => out.push(length as u8),
+    let (header, used) = header(opcode, length);
+    out.extend_from_slice(&header[..used]);
+}
+
+/// A frame header for a payload of so many bytes, and how many bytes it has itself.
+pub(super) fn header(opcode: OpCode, length: usize) -> ([u8; MOST_HEADER], usize) {
+    let mut header = [0; MOST_HEADER];
+    header[0] = 0x80 | u8::from(opcode);
+    let used = match length {
+        0..=125 => {
+            header[1] = length as u8;
+            2
+        }
         126..=0xffff => {
-            out.push(126);
-            out.extend_from_slice(&(length as u16).to_be_bytes());
+            header[1] = 126;
+            header[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+            4
         }
         _ => {
-            out.push(127);
-            out.extend_from_slice(&(length as u64).to_be_bytes());
+            header[1] = 127;
+            header[2..].copy_from_slice(&(length as u64).to_be_bytes());
+            MOST_HEADER
         }
-    }
+    };
+    (header, used)
 }
 
 /// Appends a close frame. The reason is cut to what a control frame may hold.

@@ -1,6 +1,6 @@
 //! What became of events whose publisher gets one answer for several of them, or an answer only after matching.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::dialogue::send;
@@ -53,7 +53,8 @@ pub(super) struct Pending {
 
 impl Pending {
     pub fn new(shape: Shape, request_id: Option<&str>) -> Self {
-        Self { shape, request_id: request_id.map(Into::into), results: Vec::new(), open: 0 }
+        let room = usize::from(shape == Shape::Single);
+        Self { shape, request_id: request_id.map(Into::into), results: Vec::with_capacity(room), open: 0 }
     }
 
     /// One more event, in the order of the answer.
@@ -64,6 +65,11 @@ impl Pending {
 
     /// Appends the reply.
     pub fn send(&self, out: &mut Vec<u8>) {
+        let request_id = self.request_id.as_deref();
+        if let (Shape::Single, [(Some(event), fate)]) = (self.shape, &*self.results) {
+            let counts = fate.counts();
+            return send(&Reply::Published(fate.outcome(event.id_json(), &counts)), request_id, out);
+        }
         let counts: Vec<Vec<(&str, u64)>> = self.results.iter().map(|(_, fate)| fate.counts()).collect();
         let results: Vec<BatchResult> = self
             .results
@@ -76,13 +82,7 @@ impl Pending {
                 ),
             })
             .collect();
-        let request_id = self.request_id.as_deref();
-        match (self.shape, results.first()) {
-            (Shape::Single, Some(BatchResult::Published(outcome))) => {
-                send(&Reply::Published(*outcome), request_id, out);
-            }
-            _ => send(&Reply::PublishedBatch(&results), request_id, out),
-        }
+        send(&Reply::PublishedBatch(&results), request_id, out);
     }
 }
 
@@ -126,9 +126,13 @@ impl Fate {
 /// The answers that wait for receipts. An event's mark is the mark of its first companion plus its place.
 #[derive(Default)]
 pub(super) struct Receipts {
-    pending: BTreeMap<u64, Pending>,
+    /// By the marks of their first events, in order. Most receipts are for the first of them.
+    pending: VecDeque<(u64, Pending)>,
     next_token: u64,
 }
+
+/// Answers for which a client that has none open keeps room.
+const KEPT: usize = 16;
 
 impl Receipts {
     /// The mark of the first event that is published next.
@@ -148,18 +152,28 @@ impl Receipts {
         }
         let first = self.next_token;
         self.next_token += pending.results.len() as u64;
-        self.pending.insert(first, pending);
+        self.pending.push_back((first, pending));
     }
 
     /// A receipt came. Answers if it was the last one.
     pub fn arrived(&mut self, token: u64, fate: Fate, out: &mut Vec<u8>) {
-        let Some((&first, pending)) = self.pending.range_mut(..=token).next_back() else { return };
-        let Some(result) = pending.results.get_mut((token - first) as usize) else { return };
+        let place = match self.pending.front() {
+            Some((first, pending)) if token.wrapping_sub(*first) < pending.results.len() as u64 => 0,
+            _ => match self.pending.partition_point(|(first, _)| *first <= token).checked_sub(1) {
+                Some(place) => place,
+                None => return,
+            },
+        };
+        let Some((first, pending)) = self.pending.get_mut(place) else { return };
+        let Some(result) = pending.results.get_mut((token - *first) as usize) else { return };
         result.1 = fate;
         pending.open -= 1;
         if pending.open == 0 {
             pending.send(out);
-            self.pending.remove(&first);
+            self.pending.remove(place);
+            if self.pending.is_empty() && self.pending.capacity() > KEPT {
+                self.pending = VecDeque::new();
+            }
         }
     }
 }
@@ -214,7 +228,7 @@ mod tests {
         let expected = json!({"type": "published", "event_id": "0", "status": "queued", "matched": 7,
             "refused": {"oversized": 2}, "request_id": "r1"});
         assert_eq!(reply(&out), expected);
-        assert_eq!(receipts.pending.keys().copied().collect::<Vec<_>>(), [0, 2]);
+        assert_eq!(receipts.pending.iter().map(|(first, _)| *first).collect::<Vec<_>>(), [0, 2]);
     }
 
     #[test]

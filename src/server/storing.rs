@@ -14,8 +14,8 @@ use super::letters::{self, Clocks};
 use crate::protocol::{Event, Health, HealthStatus, Start, Subscription};
 use crate::router::{ClientKey, DeadLetter, Entry, Errand, Fed, LetterNumber, Millis, Standing, Tried};
 use crate::store::{
-    Bounds, Change, Durable, Kind, Level, MOST_DURABLES, Mark, NO_ROOM, OnCommit, Outcome, Page,
-    QUEUE_CHANGES, RuleId, Sequence, State, Store, StoreError, Stored,
+    Bounds, Change, Durable, Kind, Level, Mark, Outcome, Page, QUEUE_CHANGES, RuleId, Sequence, State, Store,
+    StoreError, Stored,
 };
 
 /// Of a change whose end nobody waits for.
@@ -202,47 +202,6 @@ impl Storing {
         self.enqueue(change, mark as Mark).map_err(refused)
     }
 
-    /// Tells the engine what became of what was handed over.
-    pub fn pass_on(&self, hub: &Hub) {
-        let outcomes = std::mem::take(&mut *lock(&self.under_way.outcomes));
-        if outcomes.is_empty() {
-            return;
-        }
-        let now = hub.moment();
-        let (mut events, mut durables) = (Vec::new(), Vec::new());
-        for (pending, outcome) in self.take_out(outcomes) {
-            match pending {
-                Pending::Event(entry) => events.push((entry, outcome)),
-                Pending::Durable(asked) => durables.push((asked, outcome)),
-                Pending::Again(letter) if outcome.is_ok() => {
-                    events.push((Entry::of_nobody(letter.event, now), outcome));
-                }
-                Pending::Again(letter) => hub.with(|router| router.not_stored_again(*letter)),
-            }
-        }
-        if !events.is_empty() {
-            publish(hub, events);
-        }
-        for (asked, outcome) in durables {
-            match outcome {
-                Ok(NO_ROOM) => {
-                    let text = format!(
-                        "there are {MOST_DURABLES} durable subscriptions, the most there may be; forget some"
-                    );
-                    self.refuse(*asked, &StoreError::new(Kind::Busy, text));
-                }
-                Ok(_) => self.enrolled(*asked),
-                Err(error) => self.refuse(*asked, &error),
-            }
-        }
-    }
-
-    fn take_out(&self, outcomes: Vec<Outcome>) -> Vec<(Pending, Result<u64, StoreError>)> {
-        let mut pending = lock(&self.under_way.pending);
-        let known = |(mark, outcome)| Some((pending.try_remove(mark as usize)?, outcome));
-        outcomes.into_iter().filter_map(known).collect()
-    }
-
     /// Does what the engine wants. No lock may be held.
     pub fn run(&self, errand: Errand) {
         match errand {
@@ -308,7 +267,7 @@ impl Storing {
         }
         self.with(|hub| {
             let letter = letters::written(number, letter, hub.clocks());
-            if let Err(error) = self.enqueue(Change::Bury(letter), NOBODY) {
+            if let Err(error) = self.enqueue(Change::Bury(Box::new(letter)), NOBODY) {
                 tracing::debug!(%error, "a dead letter is not kept in the store");
             }
         });
@@ -320,7 +279,7 @@ impl Storing {
             Errand::Floor { name, priority, floor } => Change::Floor { name, priority, floor },
             Errand::Done { name, priority, sequence } => Change::Acked { name, priority, sequence },
             Errand::Seen { name } => Change::Seen { name },
-            Errand::Told { name, lost } => Change::Told { name, lost },
+            Errand::Told { name, lost } => Change::Told { name, lost: Box::new(lost) },
             Errand::Tried { name, tried: Tried { priority, sequence, attempts } } => {
                 let Some(hub) = self.hub.upgrade() else { return };
                 let attempts = letters::written_attempts(&attempts, hub.clocks());
@@ -365,33 +324,6 @@ fn feed(page: Page, now: Millis) -> Fed {
     Fed { events: events.collect(), next: page.next, is_end: page.is_end }
 }
 
-/// What the store tells of each transaction: it is kept until [`Storing::pass_on`], since whoever wakes a connection from a
-/// thread that is not the connection's own makes a system call for it.
-pub(super) fn on_commit(hub: Weak<Hub>, under_way: Arc<UnderWay>) -> OnCommit {
-    Box::new(move |mut outcomes| {
-        outcomes.retain(|(mark, _)| *mark != NOBODY);
-        let Some(hub) = hub.upgrade() else { return };
-        // Of what nobody waits for nobody is woken.
-        if !outcomes.is_empty() {
-            lock(&under_way.outcomes).append(&mut outcomes);
-            hub.leave_backlog();
-        }
-    })
-}
+mod outcomes;
 
-fn publish(hub: &Hub, events: Vec<(Entry, Result<u64, StoreError>)>) {
-    let now = hub.now();
-    // One error for all that failed together.
-    let mut why: Option<Arc<str>> = None;
-    hub.with(|router| {
-        for (entry, outcome) in events {
-            match outcome {
-                Ok(sequence) => router.publish_stored(entry, sequence, now),
-                Err(error) => {
-                    let why = why.get_or_insert_with(|| error.to_string().into());
-                    router.not_stored(entry.receipt, why);
-                }
-            }
-        }
-    });
-}
+pub(super) use outcomes::on_commit;

@@ -70,6 +70,8 @@ pub struct Letter {
 }
 
 /// One thing to write. In [`Outcome`](super::Outcome) it has a number of its own.
+///
+/// It is as small as its most frequent kind allows, for it goes through a queue: the large ones are boxed.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// An event. Its number is its sequence.
@@ -135,10 +137,10 @@ pub enum Change {
         /// The durable subscription.
         name: Box<str>,
         /// By priority, lowest first.
-        lost: [u64; Priority::LEVELS],
+        lost: Box<[u64; Priority::LEVELS]>,
     },
     /// A dead letter. Its number is its id. One that is there is left as it is.
-    Bury(Letter),
+    Bury(Box<Letter>),
     /// Dead letters are taken out. Its number is how many there were.
     Unbury {
         /// Which.

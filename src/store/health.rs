@@ -3,7 +3,7 @@
 use super::{Mark, StoreError};
 
 /// What became of one change: its number, or why it was not written.
-pub type Outcome = (Mark, Result<u64, StoreError>);
+pub type Outcome = (Mark, Result<u64, Box<StoreError>>);
 
 /// Whether the store takes anything.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

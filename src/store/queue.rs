@@ -1,6 +1,7 @@
 //! The queue before the thread that writes: bounded, and closed while the store has failed.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ pub(super) struct Queue {
     /// What was taken in is settled, or will not be.
     settled: Condvar,
     settings: Settings,
+    /// More than half of what may wait does: asked by every connection at every turn.
+    behind: AtomicBool,
 }
 
 struct Inner {
@@ -45,11 +48,19 @@ struct Inner {
 
 /// What the thread is to do next.
 pub(super) enum Work {
-    Commit(Vec<(Change, Mark)>),
+    Commit(Taken),
     Rules(Rules, Limits),
     Settle,
     Tend,
     End,
+}
+
+/// Changes that are taken out together, what they are known by, in the same order, and their bytes.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub changes: Vec<Change>,
+    pub marks: Vec<Mark>,
+    pub bytes: usize,
 }
 
 impl Queue {
@@ -66,7 +77,8 @@ impl Queue {
             sleeps: false,
             health: Health::default(),
         };
-        Self { inner: Mutex::new(inner), comes: Condvar::new(), settled: Condvar::new(), settings }
+        let behind = AtomicBool::new(false);
+        Self { inner: Mutex::new(inner), comes: Condvar::new(), settled: Condvar::new(), settings, behind }
     }
 
     /// Held for a few lines that do not panic.
@@ -95,7 +107,8 @@ impl Queue {
         }
         inner.waiting += 1;
         inner.bytes += bytes;
-        inner.lanes.push(change, mark);
+        self.note_behind(&inner);
+        inner.lanes.push(Waiting { change, mark, bytes });
         Ok(())
     }
 
@@ -123,9 +136,15 @@ impl Queue {
     }
 
     pub fn is_behind(&self) -> bool {
-        let inner = self.lock();
+        self.behind.load(Relaxed)
+    }
+
+    fn note_behind(&self, inner: &Inner) {
         let Settings { queue_changes, queue_bytes, .. } = self.settings;
-        inner.waiting > queue_changes / 2 || inner.bytes > queue_bytes / 2
+        let behind = inner.waiting > queue_changes / 2 || inner.bytes > queue_bytes / 2;
+        if behind != self.behind.load(Relaxed) {
+            self.behind.store(behind, Relaxed);
+        }
     }
 
     pub fn health(&self) -> Health {
@@ -145,9 +164,9 @@ impl Queue {
             if std::mem::take(&mut inner.is_wanted) {
                 return Work::Settle;
             }
-            let changes = inner.lanes.take();
-            if !changes.is_empty() {
-                return Work::Commit(changes);
+            let taken = inner.lanes.take(COMMIT_CHANGES, COMMIT_BYTES);
+            if !taken.marks.is_empty() {
+                return Work::Commit(taken);
             }
             if inner.ended {
                 return Work::End;
@@ -181,6 +200,7 @@ impl Queue {
         let mut inner = self.lock();
         inner.waiting -= count;
         inner.bytes -= bytes;
+        self.note_behind(&inner);
         change(&mut inner.health);
         self.note(inner, is_settled);
     }
@@ -225,8 +245,8 @@ impl Queue {
     }
 
     /// Takes out all that waits.
-    pub fn take_all(&self) -> Vec<(Change, Mark)> {
-        self.lock().lanes.take_all()
+    pub fn take_all(&self) -> Taken {
+        self.lock().lanes.take(usize::MAX, usize::MAX)
     }
 
     pub fn set(&self, change: impl FnOnce(&mut Health)) {
@@ -240,34 +260,40 @@ impl Queue {
 /// What waits, the most urgent first: durable subscriptions before events, those by their priority, and dead letters last. A
 /// burst of low ones must not hold up a high one before it is even stored.
 #[derive(Default)]
-struct Lanes([VecDeque<(Change, Mark)>; Priority::LEVELS + 2]);
+struct Lanes([VecDeque<Waiting>; Priority::LEVELS + 2]);
+
+struct Waiting {
+    change: Change,
+    mark: Mark,
+    bytes: usize,
+}
 
 impl Lanes {
-    fn push(&mut self, change: Change, mark: Mark) {
-        let lane = match &change {
+    fn push(&mut self, waiting: Waiting) {
+        let lane = match &waiting.change {
             Change::Append { event, .. } => Priority::LEVELS - event.priority().index(),
             Change::Bury(_) | Change::Unbury { .. } => Priority::LEVELS + 1,
             _ => 0,
         };
-        self.0[lane].push_back((change, mark));
+        self.0[lane].push_back(waiting);
     }
 
-    /// Those that fit into one transaction.
-    fn take(&mut self) -> Vec<(Change, Mark)> {
-        let (mut taken, mut bytes) = (Vec::new(), 0);
+    /// So many, of so many bytes; the first one however large.
+    fn take(&mut self, most: usize, most_bytes: usize) -> Taken {
+        let mut taken = Taken::default();
         for lane in &mut self.0 {
-            while let Some((change, _)) = lane.front() {
-                bytes += change.bytes();
-                if taken.len() == COMMIT_CHANGES || (!taken.is_empty() && bytes > COMMIT_BYTES) {
+            while let Some(Waiting { bytes, .. }) = lane.front() {
+                let count = taken.marks.len();
+                if count == most || (count > 0 && taken.bytes.saturating_add(*bytes) > most_bytes) {
                     return taken;
                 }
-                taken.extend(lane.pop_front());
+                if let Some(Waiting { change, mark, bytes }) = lane.pop_front() {
+                    taken.changes.push(change);
+                    taken.marks.push(mark);
+                    taken.bytes += bytes;
+                }
             }
         }
         taken
-    }
-
-    fn take_all(&mut self) -> Vec<(Change, Mark)> {
-        self.0.iter_mut().flat_map(|lane| lane.drain(..)).collect()
     }
 }

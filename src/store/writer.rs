@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::handle::{Clock, OnCommit};
-use super::queue::{Queue, Work};
-use super::{Backend, Change, Limits, Mark, Outcome, Rules, State, StoreError, Trimmed, Writing};
+use super::queue::{Queue, Taken, Work};
+use super::{Backend, Change, Limits, Outcome, Rules, State, StoreError, Trimmed, Writing};
 
 /// What is deleted in one transaction. A busy store deletes twice as much as it has written since, to keep up.
 const TRIM: usize = 500;
@@ -79,7 +79,7 @@ impl Writer {
             let has_ages = self.rules.0.iter().map(|(_, rule)| rule.limits).chain([self.rules.1]);
             let has_ages = has_ages.into_iter().any(|limits| limits.max_age.is_some());
             let done = match self.queue.next((self.untidy || has_ages).then_some(LULL)) {
-                Work::Commit(changes) => self.commit(changes),
+                Work::Commit(taken) => self.commit(taken),
                 Work::Rules(rules, dead) => {
                     self.rules = (rules, dead);
                     self.untidy = true;
@@ -107,14 +107,13 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, changes: Vec<(Change, Mark)>) -> Result<(), StoreError> {
-        let count = changes.len();
-        let (changes, marks): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
-        let bytes = changes.iter().map(Change::bytes).sum();
+    fn commit(&mut self, Taken { changes, marks, bytes }: Taken) -> Result<(), StoreError> {
+        let count = marks.len();
         let committed = self.write(changes);
+        let marks = marks.into_iter();
         let outcomes = match &committed {
-            Ok(numbers) => marks.into_iter().zip(numbers.iter().map(|number| Ok(*number))).collect(),
-            Err(error) => marks.into_iter().map(|mark| (mark, Err(error.clone()))).collect(),
+            Ok(numbers) => marks.zip(numbers.iter().map(|number| Ok(*number))).collect(),
+            Err(error) => marks.map(|mark| (mark, Err(Box::new(error.clone())))).collect(),
         };
         let is_written = committed.is_ok();
         self.queue.answered(count, bytes, self.writing.is_settled(), |health| match &committed {
@@ -240,14 +239,13 @@ impl Writer {
     }
 
     fn refuse(&mut self, error: &StoreError) {
-        let waiting = self.queue.take_all();
-        if waiting.is_empty() {
+        let Taken { marks, bytes, .. } = self.queue.take_all();
+        if marks.is_empty() {
             return;
         }
-        let count = waiting.len();
-        let bytes = waiting.iter().map(|(change, _)| change.bytes()).sum();
+        let count = marks.len();
         let outcomes: Vec<Outcome> =
-            waiting.into_iter().map(|(_, mark)| (mark, Err(error.clone()))).collect();
+            marks.into_iter().map(|mark| (mark, Err(Box::new(error.clone())))).collect();
         let is_settled = self.writing.is_settled();
         self.queue.answered(count, bytes, is_settled, |health| health.failed += count as u64);
         (self.on_commit)(outcomes);

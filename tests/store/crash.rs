@@ -158,7 +158,7 @@ fn publish(path: &Path, life: &str) {
         if number % 50 == 0 {
             let priority = Priority::NORMAL;
             store.submit(Change::Floor { name: "worker".into(), priority, floor: number }, 0).expect("room");
-            store.submit(Change::Bury(letter(&event)), 0).expect("room");
+            store.submit(Change::Bury(Box::new(letter(&event))), 0).expect("room");
         }
         store.append(event, rule, number).expect("room");
     }

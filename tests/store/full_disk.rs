@@ -106,5 +106,5 @@ fn append(store: &Store, answers: &Receiver<Vec<Outcome>>, number: usize) -> Res
     let rule = store.rules().of("keep").expect("a rule");
     store.append(event(&number.to_string(), "keep", 5, 2_000), rule, number as u64)?;
     let mut outcomes = answers.recv_timeout(PATIENCE).expect("an answer");
-    outcomes.pop().expect("an answer").1
+    outcomes.pop().expect("an answer").1.map_err(|error| *error)
 }

@@ -109,7 +109,7 @@ impl Held {
                 let id = if letter.id == 0 { self.last_letter + 1 } else { letter.id };
                 self.last_letter = self.last_letter.max(id);
                 if let Entry::Vacant(place) = self.dead.entry(id) {
-                    place.insert(Letter { id, ..letter.clone() });
+                    place.insert(Letter { id, ..(**letter).clone() });
                     self.rules.entry(RuleId::DEAD).or_default().add(letter.event.size());
                 }
                 id

@@ -52,15 +52,15 @@ fn change() -> impl Strategy<Value = Change> {
             attempts: text.into(),
         }),
         1 => (name(), any::<[u8; 10]>())
-            .prop_map(|(name, lost)| Change::Told { name, lost: lost.map(|it| u64::from(it % 3)) }),
-        2 => (event(), 0..9_000_000_i64).prop_map(|(event, at)| Change::Bury(Letter {
+            .prop_map(|(name, lost)| Change::Told { name, lost: Box::new(lost.map(|it| u64::from(it % 3))) }),
+        2 => (event(), 0..9_000_000_i64).prop_map(|(event, at)| Change::Bury(Box::new(Letter {
             id: 0,
             at: Time::from_micros(at),
             reason: "expired".into(),
             event,
             subscription: None,
             attempts: None,
-        })),
+        }))),
         1 => prop::collection::vec(1..20_u64, 0..3).prop_map(|ids| Change::Unbury { ids }),
     ]
 }

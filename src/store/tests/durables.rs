@@ -90,7 +90,7 @@ fn what_is_deleted_before_a_subscriber_got_it_is_counted_by_level() {
         assert_eq!(lost(&kit), [0, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
         assert_eq!(all(&kit)[0].levels.map(|level| level.lost), [0; 10]);
         assert_eq!(kit.store.health().lost, 1);
-        kit.write(Change::Told { name: "w".into(), lost: lost(&kit) }).unwrap();
+        kit.write(Change::Told { name: "w".into(), lost: Box::new(lost(&kit)) }).unwrap();
         assert_eq!(lost(&kit), [0; 10]);
     }
 }

@@ -72,7 +72,7 @@ impl Kit {
         let mut early = self.early.lock().unwrap();
         loop {
             if let Some(at) = early.iter().position(|(of, _)| *of == mark) {
-                return early.remove(at).1;
+                return early.remove(at).1.map_err(|error| *error);
             }
             early.extend(self.answers.recv_timeout(PATIENCE).unwrap());
         }

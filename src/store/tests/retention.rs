@@ -89,7 +89,7 @@ fn dead_letters_have_limits_too() {
                 subscription: None,
                 attempts: None,
             };
-            kit.write(Change::Bury(letter)).unwrap();
+            kit.write(Change::Bury(Box::new(letter))).unwrap();
         }
         kit.store.tend();
         wait_until("the oldest are deleted", || kit.store.health().trimmed == 3);

@@ -156,7 +156,7 @@ fn dead_letters_are_listed_by_what_is_asked_and_taken_out() {
             attempts: Some("[]".into()),
         };
         for (reason, topic) in [("retries", "a.x"), ("expired", "a.y"), ("expired", "b.y")] {
-            kit.write(Change::Bury(letter(reason, topic))).unwrap();
+            kit.write(Change::Bury(Box::new(letter(reason, topic)))).unwrap();
         }
         let list = |wanted: Letters| {
             let page = kit.ask(|store, then| store.letters(wanted, Bounds::default(), then)).unwrap();
@@ -182,7 +182,11 @@ fn dead_letters_are_listed_by_what_is_asked_and_taken_out() {
         assert_eq!((page.letters.len(), page.after, page.is_end), (2, 2, false));
         assert_eq!(kit.write(Change::Unbury { ids: vec![3, 1, 9] }), Ok(2));
         assert_eq!(list(Letters::default()), [2]);
-        assert_eq!(kit.write(Change::Bury(letter("drain", "c"))), Ok(4), "a number is never given twice");
+        assert_eq!(
+            kit.write(Change::Bury(Box::new(letter("drain", "c")))),
+            Ok(4),
+            "a number is never given twice"
+        );
         let dead = kit.ask(|store, then| store.stats(then)).unwrap().dead.unwrap();
         assert_eq!(dead.events, 2);
         assert_eq!(kit.problems(), Vec::<String>::new());

@@ -45,12 +45,12 @@ pub(super) fn is_taken(change: &Change) -> bool {
     }
 }
 
-/// Puts a group into `out`, which it replaces. Its length is a whole number of [`BLOCK`]s.
+/// Appends a group to `out`. Its length is a whole number of [`BLOCK`]s.
 ///
 /// The text is a list of lists: whose group it is, then each change, its name first.
 pub(super) fn write(group: &Group, store: &str, out: &mut Vec<u8>) -> serde_json::Result<()> {
-    out.clear();
-    out.resize(HEAD, 0);
+    let start = out.len();
+    out.resize(start + HEAD, 0);
     let Group { number, at, first, changes } = group;
     out.push(b'[');
     put(out, &(store, number, at.micros(), first))?;
@@ -59,11 +59,11 @@ pub(super) fn write(group: &Group, store: &str, out: &mut Vec<u8>) -> serde_json
         put_change(change, out)?;
     }
     out.push(b']');
-    let (length, sum) = (out.len() - HEAD, XxHash64::oneshot(0, &out[HEAD..]));
-    let mut head = &mut out[..HEAD];
+    let (mut head, text) = out[start..].split_at_mut(HEAD);
+    let (length, sum) = (text.len(), XxHash64::oneshot(0, text));
     // It has the length that it has.
     head.write_all(MARK).and_then(|()| writeln!(head, "{length:0LENGTH$} {sum:0SUM$x}")).ok();
-    out.resize(out.len().next_multiple_of(BLOCK), b' ');
+    out.resize(start + room(length), b' ');
     Ok(())
 }
 
@@ -109,9 +109,9 @@ pub(super) fn is_of_another_version(bytes: &[u8]) -> bool {
     bytes.starts_with(ANY) && !bytes.starts_with(MARK)
 }
 
-/// How much room a group with such a text takes.
-pub(super) fn room(text: &[u8]) -> usize {
-    (HEAD + text.len()).next_multiple_of(BLOCK)
+/// How much room a group takes whose text has such a length.
+pub(super) fn room(length: usize) -> usize {
+    (HEAD + length).next_multiple_of(BLOCK)
 }
 
 /// Reads a group, and the store that it is of.
@@ -152,7 +152,7 @@ fn change(parts: &[&RawValue]) -> Option<Change> {
         },
         (r#""told""#, [name, lost]) => {
             let lost: Vec<u64> = get(lost)?;
-            Change::Told { name: get(name)?, lost: lost.try_into().ok()? }
+            Change::Told { name: get(name)?, lost: Box::new(lost.try_into().ok()?) }
         }
         _ => return None,
     })
@@ -170,6 +170,7 @@ mod tests {
     fn written(group: &Group) -> Vec<u8> {
         let mut out = vec![1, 2, 3];
         write(group, "s\"tore", &mut out).unwrap();
+        out.drain(..3);
         assert_eq!(out.len() % BLOCK, 0);
         out
     }
@@ -191,13 +192,13 @@ mod tests {
                 sequence: 4,
                 attempts: r#"[{"error":"no \"disk\""}]"#.into(),
             },
-            Change::Told { name, lost: std::array::from_fn(|level| level as u64) },
+            Change::Told { name, lost: Box::new(std::array::from_fn(|level| level as u64)) },
         ];
         assert!(changes.iter().all(is_taken));
         let group = group(changes);
         let bytes = written(&group);
         let text = text_at(&bytes).unwrap();
-        assert_eq!(room(text), bytes.len());
+        assert_eq!(room(text.len()), bytes.len());
         let (store, again) = read(text).unwrap();
         assert_eq!((&*store, again.number, again.at, again.first), ("s\"tore", 7, group.at, 3));
         assert_eq!(format!("{:?}", again.changes), format!("{:?}", group.changes));

@@ -5,7 +5,6 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::group::BLOCK;
 use crate::store::sqlite::beside::{folder_of, sync_folder};
 use crate::store::sqlite::connect::MODE;
 
@@ -15,13 +14,11 @@ pub(super) struct Log {
     file: Option<File>,
     /// Where the next group goes.
     end: u64,
-    /// Room for a group, where one may begin that is written past the page cache.
-    room: Vec<u8>,
 }
 
 impl Log {
     pub fn new(path: PathBuf) -> Self {
-        Self { path, file: None, end: 0, room: Vec::new() }
+        Self { path, file: None, end: 0 }
     }
 
     pub fn path(&self) -> &Path {
@@ -40,19 +37,14 @@ impl Log {
         Some(u64::from(found.blocks_available()).saturating_mul(u64::from(found.fragment_size())))
     }
 
-    /// Writes a group, whose length is a whole number of blocks. It is on the disk when this returns.
+    /// Writes a group, which begins where a block may, and whose length is a whole number of them. It is on the disk when
+    /// this returns.
     pub fn append(&mut self, group: &[u8]) -> io::Result<()> {
         if self.file.is_none() {
             self.file = Some(create(&self.path)?);
         }
         let Some(file) = &self.file else { return Ok(()) };
-        if self.room.len() < group.len() + BLOCK {
-            self.room.resize(group.len() + BLOCK, 0);
-        }
-        let start = self.room.as_ptr().align_offset(BLOCK);
-        let aligned = &mut self.room[start..start + group.len()];
-        aligned.copy_from_slice(group);
-        if let Err(error) = file.write_all_at(aligned, self.end).and_then(|()| sync(file)) {
+        if let Err(error) = file.write_all_at(group, self.end).and_then(|()| sync(file)) {
             // Whoever finds it must not take for stored what is refused now.
             file.set_len(self.end).ok();
             return Err(error);

@@ -4,6 +4,7 @@
 //! one transaction. Two files take turns: what one holds goes into SQLite's file while the other takes in what comes.
 //! SQLite's file says up to which group it has them. What does not belong here: when a group goes where.
 
+mod aligned;
 mod group;
 mod log;
 
@@ -13,6 +14,7 @@ use super::{beside::beside, failure};
 use crate::protocol::Time;
 use crate::store::{Change, Kind, Sequence, StoreError};
 
+use aligned::Aligned;
 pub(super) use group::Group;
 use log::Log;
 
@@ -23,7 +25,7 @@ pub(super) struct Intake {
     store: Box<str>,
     /// The last group's.
     number: u64,
-    text: Vec<u8>,
+    text: Aligned,
 }
 
 impl Intake {
@@ -33,7 +35,8 @@ impl Intake {
     /// It cannot be read, or a group is missing.
     pub fn open(path: &Path, store: &str, applied: u64) -> Result<(Self, Vec<Group>), StoreError> {
         let logs = paths(path).map(Log::new);
-        let mut intake = Self { logs, active: 0, store: store.into(), number: applied, text: Vec::new() };
+        let mut intake =
+            Self { logs, active: 0, store: store.into(), number: applied, text: Aligned::default() };
         let mut groups = Vec::new();
         for log in &mut intake.logs {
             let failed = |error| failure::io(log.path(), &error);
@@ -67,7 +70,8 @@ impl Intake {
         self.number += 1;
         let group = Group { number: self.number, at, first, changes };
         let Self { logs, active, store, text, .. } = self;
-        let is_written = group::write(&group, store, text).is_ok() && logs[*active].append(text).is_ok();
+        let is_written =
+            group::write(&group, store, text.begin()).is_ok() && logs[*active].append(text.end()).is_ok();
         if is_written { Ok(group) } else { Err(group.changes) }
     }
 
@@ -142,7 +146,7 @@ fn found(bytes: &[u8], store: &str, applied: u64) -> Found {
             at += group::BLOCK;
             continue;
         };
-        at += group::room(text);
+        at += group::room(text.len());
         match group::read(text) {
             Some((of, group)) if *of == *store => {
                 found.own.extend((group.number > applied).then_some(group));
