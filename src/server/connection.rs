@@ -9,31 +9,25 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, OpCode};
 use uuid::Uuid;
 
-use super::dialogue::{Desk, Dialogue, Heard};
-use super::frame::{Frames, Message, Step, Violation, write_header};
-use super::hub::{Counted, Hub, SLICE, wall_clock};
+use self::reading::Read;
+use super::dialogue::Dialogue;
+use super::frame::{Frames, write_header};
+use super::hub::{Counted, Hub, wall_clock};
 use super::keepalive::{Keepalive, Verdict};
 use super::outgoing::{Outgoing, Written};
-use super::scratch::{READ_BUFFER, Scratch};
+use super::scratch::Scratch;
 use super::socket::Socket;
 use crate::protocol::Attempt;
-use crate::router::{Assignment, Delivery};
+use crate::router::{Assignment, Delivery, Moment};
 
 /// How long a peer may take to let our last words into its buffers. Long, for it is most often a slow one.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long it may take to read them and close its side.
 pub(super) const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Reads of one turn. The second finds as a rule that there is no more, without a system call: else it would take a turn of
-/// its own to find that.
-const READS: usize = 2;
-/// What is left over from a read is put in front of the next one as long as it is short; the start of a longer
-/// frame is collected in memory of its own.
-const SHORT_REST: usize = READ_BUFFER / 4;
 
 /// How a connection ended.
 pub(super) type Ended = io::Result<&'static str>;
@@ -52,6 +46,8 @@ pub(super) struct Connection {
     /// The last write was cut short: room in the send buffer will be a sign of life.
     blocked: bool,
     keepalive: Keepalive,
+    /// When this turn began: one look at the clock does for most of what is done in it.
+    now: Instant,
     phase: Phase,
     /// The settings that are applied.
     version: u32,
@@ -89,6 +85,7 @@ impl Connection {
             outgoing,
             blocked: false,
             keepalive: Keepalive::new(settings.ping_interval, settings.ping_timeout),
+            now: Instant::now(),
             phase: Phase::Open,
             version,
         }
@@ -105,6 +102,7 @@ impl Connection {
         let mut early = Some(std::mem::take(&mut self.rest));
         std::future::poll_fn(|cx| {
             self.guarded(cx, |connection, cx, scratch| {
+                connection.now = Instant::now();
                 if let Some(mut early) = early.take() {
                     connection.digest(&mut early);
                 }
@@ -123,21 +121,10 @@ impl Connection {
                 self.adopt_settings(version);
             }
             self.watch(cx);
-            for _ in 0..READS {
-                held = !self.may_read();
-                if held || !matches!(self.phase, Phase::Open) {
-                    again = false;
-                    break;
-                }
-                match self.poll_read(cx, scratch) {
-                    Poll::Ready(Ok(0)) => return Poll::Ready(Ok("the peer closed the connection")),
-                    Poll::Ready(Ok(_)) => again = true,
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => {
-                        again = false;
-                        break;
-                    }
-                }
+            match self.read(cx, scratch) {
+                Ok(Read::End) => return Poll::Ready(Ok("the peer closed the connection")),
+                Ok(read) => (again, held) = (read == Read::Some, read == Read::Held),
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
         if matches!(self.phase, Phase::Open) {
@@ -172,7 +159,7 @@ impl Connection {
     }
 
     fn watch(&mut self, cx: &mut Context) {
-        match self.keepalive.poll(cx) {
+        match self.keepalive.poll(cx, self.now) {
             Poll::Ready(Verdict::Ping) => {
                 write_header(OpCode::Control(Control::Ping), 0, self.outgoing.control());
                 // The next deadline must be watched as well.
@@ -185,118 +172,10 @@ impl Connection {
         }
     }
 
-    /// Reads once, as much as there is, and answers it. Ready with 0 at the end of the stream.
-    fn poll_read(&mut self, cx: &mut Context, scratch: &mut Scratch) -> Poll<io::Result<usize>> {
-        let collecting = self.rest.len() > SHORT_REST;
-        let start = if collecting { 0 } else { self.rest.len() };
-        scratch.read[..start].copy_from_slice(&self.rest[..start]);
-        let mut buffer = ReadBuf::new(&mut scratch.read[start..]);
-        match Pin::new(&mut self.socket).poll_read(cx, &mut buffer) {
-            Poll::Ready(Ok(())) => {}
-            other => return other.map_ok(|()| 0),
-        }
-        let read = buffer.filled().len();
-        if read == 0 {
-            return Poll::Ready(Ok(0));
-        }
-        self.keepalive.sign_of_life();
-        if collecting {
-            self.rest.extend_from_slice(&scratch.read[..read]);
-            if self.rest.len() >= self.wanted {
-                let mut collected = std::mem::take(&mut self.rest);
-                self.digest(&mut collected);
-            }
-        } else {
-            // Not kept for its memory: the connection may be idle from now on.
-            self.rest = Vec::new();
-            self.digest(&mut scratch.read[..start + read]);
-        }
-        Poll::Ready(Ok(read))
-    }
-
-    /// Takes what came apart into messages and has them answered, all under one lock; keeps what is left over.
-    fn digest(&mut self, mut bytes: &mut [u8]) {
-        let mut heard = Vec::new();
-        let mut violation = None;
-        let mut closed = false;
-        while !bytes.is_empty() && !closed {
-            match self.frames.next(bytes) {
-                Ok((Step::Incomplete(wanted), left)) => {
-                    self.wanted = wanted;
-                    self.rest = left.to_vec();
-                    break;
-                }
-                Ok((Step::Part, left)) => bytes = left,
-                Ok((Step::Message(message), left)) => {
-                    bytes = left;
-                    closed = self.hear(message, &mut heard);
-                }
-                Err(error) => {
-                    violation = Some(error);
-                    break;
-                }
-            }
-        }
-        self.answer(heard);
-        if let Some(Violation { code, reason }) = violation {
-            self.close(code, reason);
-        }
-    }
-
-    /// True: the peer closes.
-    fn hear<'a>(&mut self, message: Message<'a>, heard: &mut Vec<Heard<'a>>) -> bool {
-        #[cfg(test)]
-        assert!(!matches!(message, Message::Text("panic")), "as the test wants it");
-        match message {
-            Message::Text(text) => heard.push(self.dialogue.hear(text)),
-            Message::Assembled(text) => {
-                // It is not borrowed from the buffer, so it cannot wait with the others.
-                self.answer(std::mem::take(heard));
-                let message = self.dialogue.hear(&text);
-                self.answer(vec![message]);
-            }
-            Message::Binary => {
-                self.answer(std::mem::take(heard));
-                Dialogue::refuse_binary(self.outgoing.control());
-            }
-            Message::Ping(payload) => {
-                write_header(OpCode::Control(Control::Pong), payload.len(), self.outgoing.control());
-                self.outgoing.control().extend_from_slice(payload);
-            }
-            Message::Pong => {}
-            Message::Close(code) => {
-                self.answer(std::mem::take(heard));
-                self.close(code.unwrap_or(CloseCode::Normal), "");
-                return true;
-            }
-        }
-        false
-    }
-
-    fn answer(&mut self, heard: Vec<Heard>) {
-        if heard.is_empty() {
-            return;
-        }
-        let Self { hub, dialogue, outgoing, .. } = self;
-        let now = hub.moment();
-        let storing = hub.storing();
-        let more = hub.with(|router| {
-            let mut desk = Desk { router, storing, now };
-            for message in heard {
-                dialogue.answer(message, &mut desk, outgoing.control());
-            }
-            dialogue.count_published(router, now);
-            router.dispatch(SLICE, now)
-        });
-        outgoing.lean = dialogue.lean;
-        if more {
-            hub.leave_backlog();
-        }
-    }
-
     /// Writes until nothing is left (ready), or the socket takes no more (pending).
     fn poll_write(&mut self, cx: &mut Context, scratch: &mut Scratch) -> Poll<io::Result<()>> {
         let key = self.dialogue.key;
+        let mut now = self.moment();
         loop {
             // The rest of an event, or many replies, must go first. Receipts join the replies: a client that leaves
             // them unread is not read from. Gaps stay in the engine, where they add up and take no more room.
@@ -317,7 +196,6 @@ impl Connection {
                 }
             }
             // What the last turn of this loop wrote is counted now.
-            let now = self.hub.moment();
             let budget = self.dialogue.credit.limit(self.outgoing.budget());
             self.hub.with(|router| router.take(key, budget, &mut scratch.turn, cx.waker(), now));
             scratch.turn.written.clear();
@@ -355,7 +233,13 @@ impl Connection {
             if all && scratch.turn.is_last && scratch.turn.deliveries.is_empty() {
                 return Poll::Ready(Ok(()));
             }
+            now = self.hub.moment();
         }
+    }
+
+    /// When this turn began, by the engine's clock.
+    fn moment(&self) -> Moment {
+        self.hub.moment_of(self.now.into_std())
     }
 
     fn note_blocked(&mut self, written: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
@@ -366,7 +250,7 @@ impl Connection {
     /// The socket took something. If it had been full, the peer must have read.
     fn note_written(&mut self, written: Written) {
         if std::mem::replace(&mut self.blocked, written == Written::Short) {
-            self.keepalive.sign_of_life();
+            self.keepalive.sign_of_life(self.now);
         }
     }
 }
@@ -389,5 +273,6 @@ impl Drop for Connection {
 }
 
 mod ending;
+mod reading;
 #[cfg(test)]
 mod tests;

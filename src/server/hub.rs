@@ -190,6 +190,11 @@ impl Hub {
         Moment::after(self.start.elapsed())
     }
 
+    /// The same of a moment that was.
+    pub(super) fn moment_of(&self, instant: Instant) -> Moment {
+        Moment::after(instant.saturating_duration_since(self.start))
+    }
+
     /// Does something with the engine, and then wakes the connections that it gave work, outside of the lock.
     pub fn with<T>(&self, work: impl FnOnce(&mut Router) -> T) -> T {
         let mut errands = Vec::new();

@@ -23,13 +23,18 @@ pub(super) struct Keepalive {
     last_sign: Instant,
     pinged: bool,
     timer: Pin<Box<Sleep>>,
+    /// The timer wakes the task when it fires: it need not be asked earlier.
+    set: bool,
 }
+
+/// Before the timer fires it is asked all the same: it counts in milliseconds.
+const MARGIN: Duration = Duration::from_millis(2);
 
 impl Keepalive {
     pub fn new(interval: Duration, timeout: Duration) -> Self {
         let now = Instant::now();
         let timer = Box::pin(sleep_until(now + interval));
-        Self { interval, timeout, last_sign: now, pinged: false, timer }
+        Self { interval, timeout, last_sign: now, pinged: false, timer, set: false }
     }
 
     /// Other intervals from now on.
@@ -38,19 +43,24 @@ impl Keepalive {
             (self.interval, self.timeout) = (interval, timeout);
             let silence = if self.pinged { interval + timeout } else { interval };
             self.timer.as_mut().reset(self.last_sign + silence);
+            self.set = false;
         }
     }
 
     /// The peer is alive.
-    pub fn sign_of_life(&mut self) {
-        self.last_sign = Instant::now();
+    pub fn sign_of_life(&mut self, now: Instant) {
+        self.last_sign = now;
         self.pinged = false;
     }
 
     /// Something to do, or pending until there may be.
-    pub fn poll(&mut self, cx: &mut Context) -> Poll<Verdict> {
+    pub fn poll(&mut self, cx: &mut Context, now: Instant) -> Poll<Verdict> {
+        if self.set && now + MARGIN < self.timer.deadline() {
+            return Poll::Pending;
+        }
+        self.set = false;
         while self.timer.as_mut().poll(cx).is_ready() {
-            let silence = self.last_sign.elapsed();
+            let silence = now.saturating_duration_since(self.last_sign);
             let limit = if self.pinged { self.interval + self.timeout } else { self.interval };
             if silence < limit {
                 self.timer.as_mut().reset(self.last_sign + limit);
@@ -63,6 +73,7 @@ impl Keepalive {
             self.timer.as_mut().reset(self.last_sign + self.interval + self.timeout);
             return Poll::Ready(Verdict::Ping);
         }
+        self.set = true;
         Poll::Pending
     }
 }
@@ -76,9 +87,9 @@ mod tests {
     async fn silence_is_pinged_and_then_given_up() {
         let start = Instant::now();
         let mut watch = Keepalive::new(Duration::from_secs(30), Duration::from_secs(60));
-        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::Ping);
+        assert_eq!(poll_fn(|cx| watch.poll(cx, Instant::now())).await, Verdict::Ping);
         assert_eq!(start.elapsed().as_secs(), 30);
-        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::GiveUp);
+        assert_eq!(poll_fn(|cx| watch.poll(cx, Instant::now())).await, Verdict::GiveUp);
         assert_eq!(start.elapsed().as_secs(), 90);
     }
 
@@ -86,12 +97,12 @@ mod tests {
     async fn a_shorter_interval_holds_for_the_silence_that_has_begun() {
         let start = Instant::now();
         let mut watch = Keepalive::new(Duration::from_secs(3_000), Duration::from_secs(60));
-        assert!(poll_fn(|cx| Poll::Ready(watch.poll(cx).is_pending())).await);
+        assert!(poll_fn(|cx| Poll::Ready(watch.poll(cx, Instant::now()).is_pending())).await);
         tokio::time::advance(Duration::from_secs(5)).await;
         watch.change(Duration::from_secs(8), Duration::from_secs(2));
-        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::Ping);
+        assert_eq!(poll_fn(|cx| watch.poll(cx, Instant::now())).await, Verdict::Ping);
         assert_eq!(start.elapsed().as_secs(), 8);
-        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::GiveUp);
+        assert_eq!(poll_fn(|cx| watch.poll(cx, Instant::now())).await, Verdict::GiveUp);
         assert_eq!(start.elapsed().as_secs(), 10);
     }
 
@@ -99,10 +110,10 @@ mod tests {
     async fn a_sign_of_life_starts_the_watch_anew() {
         let start = Instant::now();
         let mut watch = Keepalive::new(Duration::from_secs(30), Duration::from_secs(60));
-        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::Ping);
+        assert_eq!(poll_fn(|cx| watch.poll(cx, Instant::now())).await, Verdict::Ping);
         tokio::time::advance(Duration::from_secs(10)).await;
-        watch.sign_of_life();
-        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::Ping);
+        watch.sign_of_life(Instant::now());
+        assert_eq!(poll_fn(|cx| watch.poll(cx, Instant::now())).await, Verdict::Ping);
         // The answered ping's own time-out has to pass first: the timer is not moved for a message.
         assert_eq!(start.elapsed().as_secs(), 90);
     }
@@ -112,8 +123,8 @@ mod tests {
         let mut watch = Keepalive::new(Duration::from_secs(30), Duration::from_secs(60));
         for _ in 0..100 {
             tokio::time::advance(Duration::from_secs(29)).await;
-            watch.sign_of_life();
-            assert!(poll_fn(|cx| Poll::Ready(watch.poll(cx).is_pending())).await);
+            watch.sign_of_life(Instant::now());
+            assert!(poll_fn(|cx| Poll::Ready(watch.poll(cx, Instant::now()).is_pending())).await);
         }
     }
 
@@ -122,12 +133,12 @@ mod tests {
         let start = Instant::now();
         let mut watch = Keepalive::new(Duration::from_secs(30), Duration::from_secs(10));
         for _ in 0..3 {
-            assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::Ping);
-            watch.sign_of_life();
+            assert_eq!(poll_fn(|cx| watch.poll(cx, Instant::now())).await, Verdict::Ping);
+            watch.sign_of_life(Instant::now());
         }
         let last = start.elapsed();
-        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::Ping);
-        assert_eq!(poll_fn(|cx| watch.poll(cx)).await, Verdict::GiveUp);
+        assert_eq!(poll_fn(|cx| watch.poll(cx, Instant::now())).await, Verdict::Ping);
+        assert_eq!(poll_fn(|cx| watch.poll(cx, Instant::now())).await, Verdict::GiveUp);
         assert!(start.elapsed() - last <= Duration::from_secs(30 + 10 + 10));
     }
 }
