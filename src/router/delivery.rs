@@ -224,6 +224,15 @@ impl Router {
         }
     }
 
+    /// Nothing waits for the client, and it is woken as soon as something does.
+    pub fn is_idle(&self, key: ClientKey) -> bool {
+        let client = self.clients.get(key.index as usize);
+        client.filter(|client| client.generation == key.generation).is_some_and(|client| {
+            // Gaps wait for the next turn, whatever it is for.
+            client.rest == Rest::Idle && client.gaps.is_empty()
+        })
+    }
+
     /// What was taken and not put back is written.
     fn settle(&mut self, key: ClientKey, now: Millis) {
         let Self { clients, stats, delivered_lately, .. } = self;

@@ -48,6 +48,8 @@ pub(super) struct Connection {
     keepalive: Keepalive,
     /// When this turn began: one look at the clock does for most of what is done in it.
     now: Instant,
+    /// In this turn the engine has said that it has nothing for the client.
+    idle: bool,
     phase: Phase,
     /// The settings that are applied.
     version: u32,
@@ -86,6 +88,7 @@ impl Connection {
             blocked: false,
             keepalive: Keepalive::new(settings.ping_interval, settings.ping_timeout),
             now: Instant::now(),
+            idle: false,
             phase: Phase::Open,
             version,
         }
@@ -102,7 +105,7 @@ impl Connection {
         let mut early = Some(std::mem::take(&mut self.rest));
         std::future::poll_fn(|cx| {
             self.guarded(cx, |connection, cx, scratch| {
-                connection.now = Instant::now();
+                (connection.now, connection.idle) = (Instant::now(), false);
                 if let Some(mut early) = early.take() {
                     connection.digest(&mut early);
                 }
@@ -128,7 +131,11 @@ impl Connection {
             }
         }
         if matches!(self.phase, Phase::Open) {
-            match self.poll_write(cx, scratch) {
+            let written = match self.has_nothing_to_write() {
+                true => Poll::Ready(Ok(())),
+                false => self.poll_write(cx, scratch),
+            };
+            match written {
                 Poll::Ready(Ok(())) => again |= held && self.may_read(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {}
@@ -147,6 +154,12 @@ impl Connection {
     /// A client that does not read its replies is not read from, nor one whose events wait for the disk.
     fn may_read(&self) -> bool {
         !self.outgoing.is_congested() && !self.dialogue.is_waiting(self.hub.storing())
+    }
+
+    /// As after most publishes whose answers come later. What the engine knows of a client that counts is brought up to date
+    /// even then.
+    fn has_nothing_to_write(&self) -> bool {
+        self.idle && self.outgoing.is_empty() && !self.dialogue.credit.counts()
     }
 
     /// Applies settings that were changed since this connection last looked.

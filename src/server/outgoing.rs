@@ -78,6 +78,11 @@ impl Outgoing {
         self.partial.is_some()
     }
 
+    /// Nothing waits to be written.
+    pub fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.partial.is_none()
+    }
+
     /// How much to take from the outbox for the next write.
     pub fn budget(&self) -> Budget {
         Budget::new(BATCH_EVENTS, self.batch)

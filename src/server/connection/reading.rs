@@ -167,7 +167,7 @@ impl Connection {
         if heard.first.is_none() {
             return;
         }
-        let Self { hub, dialogue, outgoing, .. } = self;
+        let Self { hub, dialogue, outgoing, idle, .. } = self;
         let now = hub.moment_of(self.now.into_std());
         let storing = hub.storing();
         let more = hub.with(|router| {
@@ -176,7 +176,9 @@ impl Connection {
                 dialogue.answer(message, &mut desk, outgoing.control());
             }
             dialogue.count_published(router, now);
-            router.dispatch(SLICE, now)
+            let more = router.dispatch(SLICE, now);
+            *idle = router.is_idle(dialogue.key);
+            more
         });
         outgoing.lean = dialogue.lean;
         if more {
