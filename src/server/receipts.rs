@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::dialogue::send;
 use crate::protocol::reply::{BatchResult, Outcome, Reply, Status};
 use crate::protocol::{Event, WireError};
@@ -46,15 +48,14 @@ pub(super) struct Pending {
     shape: Shape,
     request_id: Option<Box<str>>,
     /// The event is `None` where it was invalid.
-    results: Vec<(Option<Arc<Event>>, Fate)>,
+    results: SmallVec<[(Option<Arc<Event>>, Fate); 1]>,
     /// How many receipts are still to come.
     open: usize,
 }
 
 impl Pending {
     pub fn new(shape: Shape, request_id: Option<&str>) -> Self {
-        let room = usize::from(shape == Shape::Single);
-        Self { shape, request_id: request_id.map(Into::into), results: Vec::with_capacity(room), open: 0 }
+        Self { shape, request_id: request_id.map(Into::into), results: SmallVec::new(), open: 0 }
     }
 
     /// One more event, in the order of the answer.

@@ -3,7 +3,6 @@
 //! A row costs as much as many events do, so that what is committed together shares rows.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::fmt::Write;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -45,6 +44,8 @@ pub(super) struct Batch {
     bytes: usize,
     /// When its first and its last event were stored.
     stored: Option<(Time, Time)>,
+    /// An empty text that has room, since a block grows to the size of the one before it.
+    room: String,
 }
 
 impl Batch {
@@ -64,7 +65,9 @@ impl Batch {
         self.stored.get_or_insert((stored, stored)).1 = stored;
         self.events += 1;
         self.bytes += event.size();
-        let draft = self.drafts.entry((rule, event.priority())).or_insert_with(|| Draft::new(sequence));
+        let Self { drafts, room, .. } = self;
+        let new = || Draft::new(sequence, std::mem::take(room));
+        let draft = drafts.entry((rule, event.priority())).or_insert_with(new);
         draft.add(sequence, event, expires);
     }
 
@@ -78,7 +81,8 @@ impl Batch {
         let sql = "INSERT INTO block (id, batch, last, stored, rule, priority, count, bytes, topics, events)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let mut insert = change.prepare_cached(sql)?;
-        for ((rule, priority), draft) in drafts {
+        for ((rule, priority), mut draft) in drafts {
+            draft.text.push(']');
             let topics = draft.topics.and_then(|topics| serde_json::to_string(&topics).ok());
             insert.execute(params![
                 int(draft.first),
@@ -90,28 +94,34 @@ impl Batch {
                 int(draft.count),
                 int(draft.bytes),
                 topics,
-                draft.text + "]",
+                draft.text,
             ])?;
+            draft.text.clear();
+            if draft.text.capacity() > self.room.capacity() {
+                self.room = draft.text;
+            }
         }
         Ok(())
     }
 }
 
 impl Draft {
-    fn new(first: Sequence) -> Self {
-        Self { first, last: first, count: 0, bytes: 0, topics: Some(Vec::new()), text: String::new() }
+    /// One that begins with this event; its text goes into `text`, which is empty.
+    fn new(first: Sequence, text: String) -> Self {
+        Self { first, last: first, count: 0, bytes: 0, topics: Some(Vec::new()), text }
     }
 
     fn add(&mut self, sequence: Sequence, event: &Event, expires: Option<Time>) {
-        self.text.push(if self.text.is_empty() { '[' } else { ',' });
-        // Writing to a string does not fail.
-        match expires {
-            Some(expires) => write!(self.text, "[{sequence},{},", expires.micros()),
-            None => write!(self.text, "[{sequence},null,"),
-        }
-        .ok();
+        let mut number = itoa::Buffer::new();
+        self.text.push_str(if self.text.is_empty() { "[[" } else { ",[" });
+        self.text.push_str(number.format(sequence));
+        self.text.push(',');
+        self.text.push_str(expires.map_or("null", |expires| number.format(expires.micros())));
+        self.text.push(',');
         event.write_short(&mut self.text);
-        write!(self.text, ",{}]", event.size()).ok();
+        self.text.push(',');
+        self.text.push_str(number.format(event.size()));
+        self.text.push(']');
         (self.last, self.count, self.bytes) = (sequence, self.count + 1, self.bytes + event.size() as u64);
         let Some(topics) = &mut self.topics else { return };
         if topics.iter().any(|topic| **topic == *event.topic()) {
