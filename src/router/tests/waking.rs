@@ -155,3 +155,22 @@ fn a_connection_that_could_not_write_is_not_woken_by_more() {
     world.publish(numbered(3, 5));
     assert_eq!(world.rings(&bell), 1);
 }
+
+#[test]
+fn a_client_is_idle_when_nothing_waits_for_it_not_even_a_gap() {
+    let size = numbered(0, 5).size();
+    let mut world = World::new(Settings { outbox_size: size, ..Settings::default() });
+    let client = world.hello_client();
+    world.subscribe(client, "{}");
+    assert!(!world.router.is_idle(client), "it has not asked yet: nobody could wake it");
+    world.turn(client, ALL);
+    assert!(world.router.is_idle(client));
+    for event in [numbered(1, 5), padded("too large", 5, 2 * size)] {
+        world.publish(event);
+        assert!(!world.router.is_idle(client));
+        world.turn(client, ALL);
+        assert!(world.router.is_idle(client));
+    }
+    let gone = ClientKey { generation: client.generation + 1, ..client };
+    assert!(!world.router.is_idle(gone));
+}
