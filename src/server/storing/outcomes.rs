@@ -4,11 +4,40 @@ use std::sync::{Arc, Weak};
 
 use super::super::hub::Hub;
 use super::{Asked, NOBODY, Pending, Storing, UnderWay, lock};
-use crate::router::Entry;
+use crate::router::{DeadLetter, Entry, Moment};
 use crate::store::{Kind, MOST_DURABLES, NO_ROOM, OnCommit, Outcome, StoreError};
 
 /// What became of something.
 type Ended = Result<u64, Box<StoreError>>;
+
+/// What has an end now.
+#[derive(Default)]
+struct Settled {
+    /// In the order in which they were stored.
+    events: Vec<(Entry, Ended)>,
+    asked: Vec<(Box<Asked>, Ended)>,
+    /// Dead letters that could not be stored again.
+    lost: Vec<DeadLetter>,
+}
+
+impl UnderWay {
+    fn settle(&self, outcomes: Vec<Outcome>, now: Moment) -> Settled {
+        let mut settled = Settled { events: Vec::with_capacity(outcomes.len()), ..Settled::default() };
+        let mut pending = lock(&self.pending);
+        for (mark, outcome) in outcomes {
+            match pending.try_remove(mark as usize) {
+                Some(Pending::Event(entry)) => settled.events.push((entry, outcome)),
+                Some(Pending::Again(letter)) if outcome.is_ok() => {
+                    settled.events.push((Entry::of_nobody(letter.event, now), outcome));
+                }
+                Some(Pending::Again(letter)) => settled.lost.push(*letter),
+                Some(Pending::Durable(asked)) => settled.asked.push((asked, outcome)),
+                None => {}
+            }
+        }
+        settled
+    }
+}
 
 impl Storing {
     /// Tells the engine what became of what was handed over.
@@ -17,35 +46,16 @@ impl Storing {
         if outcomes.is_empty() {
             return;
         }
-        let mut others = Vec::new();
-        let mut events = self.take_out(outcomes, &mut others);
-        for (pending, outcome) in others {
-            match (pending, outcome) {
-                (Pending::Durable(asked), outcome) => self.answered(*asked, outcome),
-                (Pending::Again(letter), Err(_)) => hub.with(|router| router.not_stored_again(*letter)),
-                (Pending::Again(letter), outcome) => {
-                    events.push((Entry::of_nobody(letter.event, hub.moment()), outcome));
-                }
-                (Pending::Event(entry), outcome) => events.push((entry, outcome)),
-            }
-        }
+        let Settled { events, asked, lost } = self.under_way.settle(outcomes, hub.moment());
         if !events.is_empty() {
             publish(hub, events);
         }
-    }
-
-    /// The events of these, and what is seldom among them.
-    fn take_out(&self, outcomes: Vec<Outcome>, others: &mut Vec<(Pending, Ended)>) -> Vec<(Entry, Ended)> {
-        let mut events = Vec::with_capacity(outcomes.len());
-        let mut pending = lock(&self.under_way.pending);
-        for (mark, outcome) in outcomes {
-            match pending.try_remove(mark as usize) {
-                Some(Pending::Event(entry)) => events.push((entry, outcome)),
-                Some(other) => others.push((other, outcome)),
-                None => {}
-            }
+        for letter in lost {
+            hub.with(|router| router.not_stored_again(letter));
         }
-        events
+        for (asked, outcome) in asked {
+            self.answered(*asked, outcome);
+        }
     }
 
     /// A wish for a durable subscription was noted, or not.
@@ -97,4 +107,34 @@ fn publish(hub: &Hub, events: Vec<(Entry, Ended)>) {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::{Millis, Reason};
+    use crate::testing::numbered;
+
+    fn letter(number: usize) -> Pending {
+        let event = numbered(number, 5);
+        let (reason, subscription, attempts) = (Reason::Expired, None, Vec::new());
+        Pending::Again(Box::new(DeadLetter { event, reason, at: 0, subscription, attempts }))
+    }
+
+    #[test]
+    fn what_is_stored_together_keeps_its_order_whatever_it_was() {
+        let (under_way, now) = (UnderWay::default(), Moment::from(7 as Millis));
+        let event = |number| Pending::Event(Entry::of_nobody(numbered(number, 5), now));
+        let marks = [event(0), letter(1), event(2), letter(3), event(4)]
+            .map(|pending| lock(&under_way.pending).insert(pending) as u64);
+        let failed = || Err(Box::new(StoreError::ended()));
+        let outcomes =
+            marks.into_iter().zip([Ok(10), Ok(11), Ok(12), failed(), failed()]).chain([(99, Ok(9))]);
+        let Settled { events, lost, .. } = under_way.settle(outcomes.collect(), now);
+        let told: Vec<_> =
+            events.iter().map(|(entry, outcome)| (entry.event.id(), outcome.clone())).collect();
+        assert_eq!(told, [("0", Ok(10)), ("1", Ok(11)), ("2", Ok(12)), ("4", failed())]);
+        assert_eq!(lost.iter().map(|letter| letter.event.id()).collect::<Vec<_>>(), ["3"]);
+        assert!(lock(&under_way.pending).is_empty());
+    }
 }
