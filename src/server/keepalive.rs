@@ -3,10 +3,11 @@
 //! A sign of life is anything that only a living peer can cause: bytes from it, or room in a send buffer that was
 //! full. A client that reads slowly is alive; one that takes nothing and says nothing for long is not.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// What is to be done now.
@@ -59,7 +60,8 @@ impl Keepalive {
             return Poll::Pending;
         }
         self.set = false;
-        while self.timer.as_mut().poll(cx).is_ready() {
+        // Whatever the task has used up of its turn: a timer that refuses to look would not wake it.
+        while pin!(unconstrained(self.timer.as_mut())).poll(cx).is_ready() {
             let silence = now.saturating_duration_since(self.last_sign);
             let limit = if self.pinged { self.interval + self.timeout } else { self.interval };
             if silence < limit {
@@ -80,8 +82,11 @@ impl Keepalive {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::future::poll_fn;
+
+    use tokio::task::coop::{consume_budget, has_budget_remaining};
+
+    use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_pinged_and_then_given_up() {
@@ -140,5 +145,21 @@ mod tests {
         assert_eq!(poll_fn(|cx| watch.poll(cx, Instant::now())).await, Verdict::Ping);
         assert_eq!(poll_fn(|cx| watch.poll(cx, Instant::now())).await, Verdict::GiveUp);
         assert!(start.elapsed() - last <= Duration::from_secs(30 + 10 + 10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_has_used_up_its_turn_is_woken_all_the_same() {
+        let start = Instant::now();
+        let mut watch = Keepalive::new(Duration::from_secs(30), Duration::from_secs(60));
+        let mut turns = 0;
+        let verdict = poll_fn(|cx| {
+            turns += 1;
+            while turns == 1 && has_budget_remaining() {
+                assert!(pin!(consume_budget()).poll(cx).is_ready());
+            }
+            watch.poll(cx, Instant::now())
+        });
+        assert_eq!(verdict.await, Verdict::Ping);
+        assert_eq!((start.elapsed().as_secs(), turns), (30, 2));
     }
 }
