@@ -110,18 +110,24 @@ fn median(runs: &mut [Run]) -> String {
 fn measure(target: Target, (publishers, batch): (usize, usize), options: &Options) -> Result<Run> {
     let server = Server::start_storing(target, &options.commands)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let before = cpu_of_tree(server.pid())?;
-    let started = Instant::now();
-    let end = started + Duration::from_secs(options.seconds);
     let payload = payload(options.payload);
-    let count: u64 = runtime.block_on(async {
+    // All are connected before the first one publishes: how fast that goes is not the question.
+    let connected = runtime.block_on(async {
         if target == Target::NatsTcp {
             make_stream(server.address).await?;
         }
         let mut all = Vec::new();
         for _ in 0..publishers {
-            all.push(tokio::spawn(publish(target, server.address, batch, payload.clone(), end)));
+            all.push(publisher(target, server.address, &payload).await?);
         }
+        anyhow::Ok(all)
+    })?;
+    let before = cpu_of_tree(server.pid())?;
+    let started = Instant::now();
+    let end = started + Duration::from_secs(options.seconds);
+    let count: u64 = runtime.block_on(async {
+        let publish = |(link, message)| tokio::spawn(publish(target, link, message, batch, end));
+        let all: Vec<_> = connected.into_iter().map(publish).collect();
         let mut count = 0;
         for one in all {
             count += one.await??;
@@ -155,12 +161,11 @@ pub async fn fill(target: Target, address: SocketAddr, events: usize, bytes: usi
 
 async fn publish(
     target: Target,
-    address: SocketAddr,
+    mut link: Link,
+    message: Vec<u8>,
     batch: usize,
-    payload: String,
     end: Instant,
 ) -> Result<u64> {
-    let (mut link, message) = publisher(target, address, &payload).await?;
     let mut count = 0;
     while Instant::now() < end {
         one_batch(&mut link, target, &message, batch).await?;
