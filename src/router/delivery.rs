@@ -158,7 +158,6 @@ impl Router {
         let now = now.millis;
         if self.client(key).is_none() {
             turn.close = Some(Close::GoingAway);
-            turn.is_last = true;
             return;
         }
         self.settle(key, now);

@@ -127,7 +127,7 @@ impl Fate {
 /// The answers that wait for receipts. An event's mark is the mark of its first companion plus its place.
 #[derive(Default)]
 pub(super) struct Receipts {
-    /// By the marks of their first events, in order. Most receipts are for the first of them.
+    /// By the marks of their first events, in order.
     pending: VecDeque<(u64, Pending)>,
     next_token: u64,
 }
@@ -158,13 +158,8 @@ impl Receipts {
 
     /// A receipt came. Answers if it was the last one.
     pub fn arrived(&mut self, token: u64, fate: Fate, out: &mut Vec<u8>) {
-        let place = match self.pending.front() {
-            Some((first, pending)) if token.wrapping_sub(*first) < pending.results.len() as u64 => 0,
-            _ => match self.pending.partition_point(|(first, _)| *first <= token).checked_sub(1) {
-                Some(place) => place,
-                None => return,
-            },
-        };
+        let later = self.pending.partition_point(|(first, _)| *first <= token);
+        let Some(place) = later.checked_sub(1) else { return };
         let Some((first, pending)) = self.pending.get_mut(place) else { return };
         let Some(result) = pending.results.get_mut((token - *first) as usize) else { return };
         result.1 = fate;

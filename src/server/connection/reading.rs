@@ -167,8 +167,8 @@ impl Connection {
         if heard.first.is_none() {
             return;
         }
+        let now = self.moment();
         let Self { hub, dialogue, outgoing, idle, .. } = self;
-        let now = hub.moment_of(self.now.into_std());
         let storing = hub.storing();
         let more = hub.with(|router| {
             let mut desk = Desk { router, storing, now };
