@@ -49,12 +49,34 @@ pub struct Options {
     /// Bytes of payload
     #[arg(long, default_value_t = 256)]
     payload: usize,
+    /// What each broker is given
+    #[arg(long, value_enum, default_value_t)]
+    content: Content,
     /// How long each is measured
     #[arg(long, default_value_t = 5)]
     seconds: u64,
     /// Rounds, the brokers one after the other in each
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+}
+
+/// What each broker is given to store.
+#[derive(clap::ValueEnum, Clone, Copy, Default, PartialEq)]
+enum Content {
+    /// The peers the payload alone, gadugi-router the event of fourteen fields that carries it
+    #[default]
+    Payload,
+    /// All of them that event, word for word
+    Event,
+}
+
+impl Content {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Payload => "gadugi the event of fourteen fields, the others its payload alone",
+            Self::Event => "the same event of fourteen fields",
+        }
+    }
 }
 
 /// What one run gave.
@@ -70,14 +92,18 @@ pub fn confirmed(options: &Options) -> Result<()> {
     for (target, version) in &here {
         println!("- {}: {version}; {}", target.name(), promise(*target));
     }
+    println!("- each is given: {}", options.content.words());
     println!("\n| publishers | under way each | {} |", names(&here));
     println!("| --: | --: |{}", " --: |".repeat(here.len()));
     for &publishers in &options.publishers {
         for &batch in &options.batches {
             let mut cells: Vec<Vec<Run>> = here.iter().map(|_| Vec::new()).collect();
-            for _ in 0..options.rounds {
-                for (cell, (target, _)) in cells.iter_mut().zip(&here) {
-                    cell.push(measure(*target, (publishers, batch), options).with_context(|| target.name())?);
+            for round in 0..options.rounds {
+                // Another one begins each round.
+                for turn in (round..round + here.len()).map(|turn| turn % here.len()) {
+                    let target = here[turn].0;
+                    let run = measure(target, (publishers, batch), options);
+                    cells[turn].push(run.with_context(|| target.name())?);
                 }
             }
             let cells: Vec<_> = cells.iter_mut().map(|runs| median(runs)).collect();
@@ -111,6 +137,7 @@ fn measure(target: Target, (publishers, batch): (usize, usize), options: &Option
     let server = Server::start_storing(target, &options.commands)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let payload = payload(options.payload);
+    let content = options.content;
     // All are connected before the first one publishes: how fast that goes is not the question.
     let connected = runtime.block_on(async {
         if target == Target::NatsTcp {
@@ -118,7 +145,7 @@ fn measure(target: Target, (publishers, batch): (usize, usize), options: &Option
         }
         let mut all = Vec::new();
         for _ in 0..publishers {
-            all.push(publisher(target, server.address, &payload).await?);
+            all.push(publisher(target, server.address, &payload, content).await?);
         }
         anyhow::Ok(all)
     })?;
@@ -149,7 +176,7 @@ pub async fn fill(target: Target, address: SocketAddr, events: usize, bytes: usi
     if target == Target::NatsTcp {
         make_stream(address).await?;
     }
-    let (mut link, message) = publisher(target, address, &payload(bytes)).await?;
+    let (mut link, message) = publisher(target, address, &payload(bytes), Content::Payload).await?;
     let mut left = events;
     while left > 0 {
         let batch = left.min(FILLING);
@@ -175,12 +202,20 @@ async fn publish(
 }
 
 /// A connection that publishes, and what it says.
-async fn publisher(target: Target, address: SocketAddr, payload: &str) -> Result<(Link, Vec<u8>)> {
+async fn publisher(
+    target: Target,
+    address: SocketAddr,
+    payload: &str,
+    content: Content,
+) -> Result<(Link, Vec<u8>)> {
     let mut link = drivers::open(target, address).await?;
+    let publish = stamped(drivers::gadugi::publish(TOPIC, 5, payload));
+    let event = event_of(&publish)?;
+    let payload = if content == Content::Event { event } else { payload };
     let message = match target {
         Target::Gadugi => {
             link = link.into_bare()?;
-            text_frame(&stamped(drivers::gadugi::publish(TOPIC, 5, payload)))?
+            text_frame(&publish)?
         }
         Target::NatsTcp => {
             // Each publisher has an inbox of its own, else all would hear of all.
@@ -193,6 +228,12 @@ async fn publisher(target: Target, address: SocketAddr, payload: &str) -> Result
         other => bail!("{} does not store", other.name()),
     };
     Ok((link, message))
+}
+
+/// The event in a message that publishes it, word for word.
+fn event_of(publish: &[u8]) -> Result<&str> {
+    let event = std::str::from_utf8(publish)?.strip_prefix(r#"{"type":"publish","event":"#);
+    event.and_then(|rest| rest.strip_suffix('}')).context("the message that publishes has another form")
 }
 
 /// So many at once, and all their confirmations.
@@ -251,6 +292,14 @@ fn stamped(message: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_peers_can_be_given_the_same_event() {
+        let publish = stamped(drivers::gadugi::publish(TOPIC, 5, "\"xx\""));
+        let event = event_of(&publish).unwrap();
+        assert!(event.starts_with('{') && event.ends_with('}') && event.contains("\"payload\":\"xx\""));
+        assert_eq!(format!(r#"{{"type":"publish","event":{event}}}"#).as_bytes(), publish);
+    }
 
     #[test]
     fn confirmations_are_counted_in_what_each_broker_says() {
