@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use memchr::memmem;
 
+use crate::carried::Carried;
 use crate::drivers::link::{Link, text_frame};
 use crate::drivers::{self, Target, excerpt, occurrences};
 use crate::procstat::cpu_of_tree;
@@ -46,37 +47,14 @@ pub struct Options {
     /// Messages that each has under way
     #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 100])]
     batches: Vec<usize>,
-    /// Bytes of payload
-    #[arg(long, default_value_t = 256)]
-    payload: usize,
-    /// What each broker is given
-    #[arg(long, value_enum, default_value_t)]
-    content: Content,
+    #[command(flatten)]
+    carried: Carried,
     /// How long each is measured
     #[arg(long, default_value_t = 5)]
     seconds: u64,
     /// Rounds, the brokers one after the other in each
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-}
-
-/// What each broker is given to store.
-#[derive(clap::ValueEnum, Clone, Copy, Default, PartialEq)]
-enum Content {
-    /// The peers the payload alone, gadugi-router the event of fourteen fields that carries it
-    #[default]
-    Payload,
-    /// All of them that event, word for word
-    Event,
-}
-
-impl Content {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Payload => "gadugi the event of fourteen fields, the others its payload alone",
-            Self::Event => "the same event of fourteen fields",
-        }
-    }
 }
 
 /// What one run gave.
@@ -92,7 +70,7 @@ pub fn confirmed(options: &Options) -> Result<()> {
     for (target, version) in &here {
         println!("- {}: {version}; {}", target.name(), promise(*target));
     }
-    println!("- each is given: {}", options.content.words());
+    println!("- {}", options.carried.words());
     println!("\n| publishers | under way each | {} |", names(&here));
     println!("| --: | --: |{}", " --: |".repeat(here.len()));
     for &publishers in &options.publishers {
@@ -136,8 +114,6 @@ fn median(runs: &mut [Run]) -> String {
 fn measure(target: Target, (publishers, batch): (usize, usize), options: &Options) -> Result<Run> {
     let server = Server::start_storing(target, &options.commands)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let payload = payload(options.payload);
-    let content = options.content;
     // All are connected before the first one publishes: how fast that goes is not the question.
     let connected = runtime.block_on(async {
         if target == Target::NatsTcp {
@@ -145,7 +121,7 @@ fn measure(target: Target, (publishers, batch): (usize, usize), options: &Option
         }
         let mut all = Vec::new();
         for _ in 0..publishers {
-            all.push(publisher(target, server.address, &payload, content).await?);
+            all.push(publisher(target, server.address, &options.carried).await?);
         }
         anyhow::Ok(all)
     })?;
@@ -166,17 +142,12 @@ fn measure(target: Target, (publishers, batch): (usize, usize), options: &Option
     Ok(Run { rate: count as f64 / took, cpu: cpu as f64 / 1_000.0 / count.max(1) as f64 })
 }
 
-/// A JSON string of so many bytes.
-fn payload(bytes: usize) -> String {
-    format!("\"{}\"", "x".repeat(bytes.saturating_sub(2)))
-}
-
 /// Stores so many events.
-pub async fn fill(target: Target, address: SocketAddr, events: usize, bytes: usize) -> Result<()> {
+pub async fn fill(target: Target, address: SocketAddr, events: usize, carried: &Carried) -> Result<()> {
     if target == Target::NatsTcp {
         make_stream(address).await?;
     }
-    let (mut link, message) = publisher(target, address, &payload(bytes), Content::Payload).await?;
+    let (mut link, message) = publisher(target, address, carried).await?;
     let mut left = events;
     while left > 0 {
         let batch = left.min(FILLING);
@@ -202,38 +173,25 @@ async fn publish(
 }
 
 /// A connection that publishes, and what it says.
-async fn publisher(
-    target: Target,
-    address: SocketAddr,
-    payload: &str,
-    content: Content,
-) -> Result<(Link, Vec<u8>)> {
+async fn publisher(target: Target, address: SocketAddr, carried: &Carried) -> Result<(Link, Vec<u8>)> {
     let mut link = drivers::open(target, address).await?;
-    let publish = stamped(drivers::gadugi::publish(TOPIC, 5, payload));
-    let event = event_of(&publish)?;
-    let payload = if content == Content::Event { event } else { payload };
+    let body = carried.body()?;
     let message = match target {
         Target::Gadugi => {
             link = link.into_bare()?;
-            text_frame(&publish)?
+            text_frame(carried.publish().as_bytes())?
         }
         Target::NatsTcp => {
             // Each publisher has an inbox of its own, else all would hear of all.
             let inbox = format!("{INBOX}.{}", link.local.port());
             link.tx.push(format!("SUB {inbox} 1\r\n").as_bytes()).await?;
             drivers::nats::ping(&mut link).await?;
-            format!("PUB {TOPIC} {inbox} {}\r\n{payload}\r\n", payload.len()).into_bytes()
+            format!("PUB {TOPIC} {inbox} {}\r\n{body}\r\n", body.len()).into_bytes()
         }
-        Target::Redis => drivers::redis::resp(&["XADD", TOPIC, "*", "p", payload]),
+        Target::Redis => drivers::redis::resp(&["XADD", TOPIC, "*", "p", &body]),
         other => bail!("{} does not store", other.name()),
     };
     Ok((link, message))
-}
-
-/// The event in a message that publishes it, word for word.
-fn event_of(publish: &[u8]) -> Result<&str> {
-    let event = std::str::from_utf8(publish)?.strip_prefix(r#"{"type":"publish","event":"#);
-    event.and_then(|rest| rest.strip_suffix('}')).context("the message that publishes has another form")
 }
 
 /// So many at once, and all their confirmations.
@@ -283,23 +241,9 @@ async fn make_stream(address: SocketAddr) -> Result<()> {
     .await
 }
 
-/// The id stands where a sequence would be put: here all have the same.
-fn stamped(message: Vec<u8>) -> Vec<u8> {
-    let text = String::from_utf8_lossy(&message).replace(drivers::marker::SEQUENCE, "000000000000");
-    text.into_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_peers_can_be_given_the_same_event() {
-        let publish = stamped(drivers::gadugi::publish(TOPIC, 5, "\"xx\""));
-        let event = event_of(&publish).unwrap();
-        assert!(event.starts_with('{') && event.ends_with('}') && event.contains("\"payload\":\"xx\""));
-        assert_eq!(format!(r#"{{"type":"publish","event":{event}}}"#).as_bytes(), publish);
-    }
 
     #[test]
     fn confirmations_are_counted_in_what_each_broker_says() {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use memchr::memmem::{self, Finder};
 
+use crate::carried::Carried;
 use crate::confirmed::{TARGETS, TOPIC, fill};
 use crate::drivers::link::Link;
 use crate::drivers::{self, Target, excerpt};
@@ -26,9 +27,8 @@ pub struct Options {
     /// Events that are stored and read again
     #[arg(long, default_value_t = 100_000)]
     events: usize,
-    /// Bytes of payload
-    #[arg(long, default_value_t = 256)]
-    payload: usize,
+    #[command(flatten)]
+    carried: Carried,
     /// Rounds, the brokers one after the other in each
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -52,6 +52,7 @@ pub fn replayed(options: &Options) -> Result<()> {
             runs.push(measure(*target, options).with_context(|| target.name())?);
         }
     }
+    println!("- {}\n", options.carried.words());
     println!(
         "| {} events | seconds (range) | events a second | CPU for each | memory before | the most meanwhile |",
         options.events
@@ -80,7 +81,7 @@ pub fn replayed(options: &Options) -> Result<()> {
 fn measure(target: Target, options: &Options) -> Result<Run> {
     let server = Server::start_storing(target, &options.commands)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    runtime.block_on(fill(target, server.address, options.events, options.payload))?;
+    runtime.block_on(fill(target, server.address, options.events, &options.carried))?;
     let before = rss_kib_of_tree(server.pid())?;
     reset_peak_of_tree(server.pid())?;
     let cpu_before = cpu_of_tree(server.pid())?;
@@ -140,7 +141,8 @@ async fn take(link: &mut Link, beginning: &'static [u8], events: usize) -> Resul
 /// Page after page, each behind the last of the one before.
 async fn read_pages(link: &mut Link, options: &Options) -> Result<()> {
     let (mut from, mut count) = ("-".to_owned(), 0);
-    let value = format!("$1\r\np\r\n${}\r\n", options.payload);
+    let length = options.carried.body()?.len();
+    let value = format!("$1\r\np\r\n${length}\r\n");
     let finder = Finder::new(value.as_bytes());
     while count < options.events {
         let wanted = PAGE.min(options.events - count);
@@ -149,7 +151,7 @@ async fn read_pages(link: &mut Link, options: &Options) -> Result<()> {
         link.tx.flush().await?;
         let (mut page, mut found, mut looked) = (Vec::new(), 0, 0);
         let mut last = 0;
-        while found < wanted || page.len() < last + value.len() + options.payload + 2 {
+        while found < wanted || page.len() < last + value.len() + length + 2 {
             let Some(bytes) = link.rx.recv().await? else { bail!("the connection ended after {count}") };
             page.extend_from_slice(&bytes);
             for at in finder.find_iter(page.get(looked..).unwrap_or_default()) {
