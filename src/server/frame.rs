@@ -11,7 +11,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control
 
 /// The longest payload of a control frame (RFC 6455, 5.5).
 const MAX_CONTROL: u64 = 125;
-/// The longest header of a frame that is not masked.
+/// The headers that a frame may have that is not masked, by the length of its payload (RFC 6455, 5.2).
+const SHORT_HEADER: usize = 2;
+const MIDDLE_HEADER: usize = 4;
 const MOST_HEADER: usize = 10;
 
 /// Why a connection must be failed, and with which close code.
@@ -200,23 +202,28 @@ pub(super) fn write_header(opcode: OpCode, length: usize, out: &mut Vec<u8>) {
 pub(super) fn header(opcode: OpCode, length: usize) -> ([u8; MOST_HEADER], usize) {
     let mut header = [0; MOST_HEADER];
     header[0] = 0x80 | u8::from(opcode);
-    let used = match length {
-        0..=125 => {
-            header[1] = length as u8;
-            2
-        }
-        126..=0xffff => {
+    let used = header_length(length);
+    match used {
+        SHORT_HEADER => header[1] = length as u8,
+        MIDDLE_HEADER => {
             header[1] = 126;
             header[2..4].copy_from_slice(&(length as u16).to_be_bytes());
-            4
         }
         _ => {
             header[1] = 127;
             header[2..].copy_from_slice(&(length as u64).to_be_bytes());
-            MOST_HEADER
         }
-    };
+    }
     (header, used)
+}
+
+/// How many bytes the header has before a payload of so many.
+pub(super) fn header_length(payload: usize) -> usize {
+    match payload {
+        0..=125 => SHORT_HEADER,
+        126..=0xffff => MIDDLE_HEADER,
+        _ => MOST_HEADER,
+    }
 }
 
 /// Appends a close frame. The reason is cut to what a control frame may hold.

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncWrite;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::frame::write_header;
+use super::frame::{header_length, write_header};
 use super::scratch::Scratch;
 use super::socket::Socket;
 use crate::protocol::delivery;
@@ -213,16 +213,8 @@ impl EventFrame {
         Self { lean, payload, beside, tail }
     }
 
-    fn header(&self) -> usize {
-        match self.payload {
-            0..=125 => 2,
-            126..=0xffff => 4,
-            _ => 10,
-        }
-    }
-
     fn len(&self) -> usize {
-        self.header() + self.payload
+        header_length(self.payload) + self.payload
     }
 
     /// Appends what comes after the first `from` bytes, up to a full write buffer. True: that is all of it.
@@ -237,7 +229,7 @@ impl EventFrame {
             out.extend_from_slice(tail);
             return true;
         }
-        let mut head = Vec::with_capacity(self.header() + delivery::HEAD.len());
+        let mut head = Vec::with_capacity(header_length(self.payload) + delivery::HEAD.len());
         write_header(OpCode::Data(Data::Text), self.payload, &mut head);
         head.extend_from_slice(delivery::HEAD);
         let mut skip = from;

@@ -18,6 +18,16 @@ pub(super) struct Tracked {
     pub tried: BTreeMap<(Priority, Sequence), Box<str>>,
 }
 
+/// Whether it was noted that something was tried in vain.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Noted {
+    /// The event is done with.
+    Not,
+    Beside,
+    /// There is too much: this is to be forgotten.
+    InPlaceOf((Priority, Sequence)),
+}
+
 impl Tracked {
     /// It has nothing to get up to `floor`. A wish that cannot be read counts as one for everything.
     pub fn new(wanted: &str, floor: Sequence) -> Self {
@@ -45,19 +55,18 @@ impl Tracked {
         sequence > self.levels[priority.index()].floor && self.acked.insert((priority, sequence))
     }
 
-    /// Something was tried in vain. `None`: it is not to be noted, since the event is done with. Else what is to be forgotten
-    /// for it, if there is too much.
-    pub fn try_in_vain(
-        &mut self,
-        (priority, sequence): (Priority, Sequence),
-        attempts: Box<str>,
-    ) -> Option<Option<(Priority, Sequence)>> {
+    /// Something was tried in vain.
+    pub fn try_in_vain(&mut self, event: (Priority, Sequence), attempts: Box<str>) -> Noted {
+        let (priority, sequence) = event;
         if !self.may_lack(priority, sequence) {
-            return None;
+            return Noted::Not;
         }
-        self.tried.insert((priority, sequence), attempts);
+        self.tried.insert(event, attempts);
         let is_too_much = self.tried.len() > MOST_TRIED;
-        Some(is_too_much.then(|| self.tried.pop_first()).flatten().map(|(event, _)| event))
+        match is_too_much.then(|| self.tried.pop_first()).flatten() {
+            Some((forgotten, _)) => Noted::InPlaceOf(forgotten),
+            None => Noted::Beside,
+        }
     }
 
     /// Whether it changes anything.

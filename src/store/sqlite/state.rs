@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::block::Batch;
 use super::{int, tried, uint};
 use crate::protocol::{Event, Priority, Time};
-use crate::store::track::{Holding, Tracked};
+use crate::store::track::{Holding, Noted, Tracked};
 use crate::store::{Change, Letter, Limits, MOST_DURABLES, NO_ROOM, RuleId, Sequence};
 
 /// Events after which the last number and the counts of rules are written down, though nothing else asks for it. A commit of
@@ -116,10 +116,15 @@ impl State {
             Change::Tried { name, priority, sequence, attempts } => {
                 let event = (*priority, *sequence);
                 // Its text is in the file.
-                let noted = self.durables.get_mut(name).and_then(|it| it.try_in_vain(event, "".into()));
-                let Some(forgotten) = noted else { return Ok(0) };
-                tried::note(change, name, event, attempts)?;
-                forgotten.map_or(Ok(()), |event| tried::forget(change, name, event))?;
+                let noted = self.durables.get_mut(name).map(|it| it.try_in_vain(event, "".into()));
+                let noted = noted.unwrap_or(Noted::Not);
+                if noted != Noted::Not {
+                    tried::note(change, name, event, attempts)?;
+                }
+                // It can be the same.
+                if let Noted::InPlaceOf(other) = noted {
+                    tried::forget(change, name, other)?;
+                }
                 Ok(0)
             }
             Change::Floor { name, priority, floor } => {
