@@ -19,7 +19,6 @@ pub(super) struct Tracked {
 }
 
 /// Whether it was noted that something was tried in vain.
-#[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum Noted {
     /// The event is done with.
     Not,

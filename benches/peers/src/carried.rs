@@ -1,7 +1,5 @@
 //! What each broker is given to store: the router an event, the others its payload alone or all of it.
 
-use anyhow::{Context, Result};
-
 use crate::confirmed::TOPIC;
 use crate::drivers::{gadugi, marker};
 
@@ -36,17 +34,16 @@ impl Carried {
         }
     }
 
-    /// What publishes the event to the router. The id stands where a sequence would be put: here all have the same.
-    pub fn publish(&self) -> String {
-        let message = gadugi::publish(TOPIC, 5, &self.text());
-        String::from_utf8_lossy(&message).replace(marker::SEQUENCE, "000000000000")
+    /// What publishes the event to the router.
+    pub fn publish(&self) -> Vec<u8> {
+        stamped(&String::from_utf8_lossy(&gadugi::publish(TOPIC, 5, &self.text()))).into_bytes()
     }
 
     /// What the peers store.
-    pub fn body(&self) -> Result<String> {
+    pub fn body(&self) -> String {
         match self.content {
-            Content::Payload => Ok(self.text()),
-            Content::Event => Ok(event_of(&self.publish())?.to_owned()),
+            Content::Payload => self.text(),
+            Content::Event => stamped(&gadugi::event(TOPIC, 5, &self.text())),
         }
     }
 
@@ -56,10 +53,9 @@ impl Carried {
     }
 }
 
-/// The event in a message that publishes it.
-fn event_of(publish: &str) -> Result<&str> {
-    let event = publish.strip_prefix(r#"{"type":"publish","event":"#);
-    event.and_then(|rest| rest.strip_suffix('}')).context("the message that publishes has another form")
+/// The id stands where a sequence would be put: here all have the same.
+fn stamped(text: &str) -> String {
+    text.replace(marker::SEQUENCE, "000000000000")
 }
 
 #[cfg(test)]
@@ -70,7 +66,7 @@ mod tests {
     fn the_peers_get_the_payload_or_the_event_that_the_router_gets() {
         let bodies = [Content::Payload, Content::Event].map(|content| {
             let carried = Carried { payload: 4, content };
-            (carried.publish(), carried.body().unwrap())
+            (String::from_utf8(carried.publish()).unwrap(), carried.body())
         });
         let [(_, payload), (publish, event)] = bodies;
         assert_eq!(payload, r#""xx""#);

@@ -13,7 +13,7 @@ use crate::carried::Carried;
 use crate::drivers::link::{Link, text_frame};
 use crate::drivers::{self, Target, excerpt, occurrences};
 use crate::procstat::cpu_of_tree;
-use crate::servers::{Commands, Server, available};
+use crate::servers::{Commands, Server, available, turns};
 
 /// Those that store, with what their confirmation promises.
 pub const TARGETS: [(Target, &str); 3] = [
@@ -77,11 +77,9 @@ pub fn confirmed(options: &Options) -> Result<()> {
         for &batch in &options.batches {
             let mut cells: Vec<Vec<Run>> = here.iter().map(|_| Vec::new()).collect();
             for round in 0..options.rounds {
-                // Another one begins each round.
-                for turn in (round..round + here.len()).map(|turn| turn % here.len()) {
-                    let target = here[turn].0;
-                    let run = measure(target, (publishers, batch), options);
-                    cells[turn].push(run.with_context(|| target.name())?);
+                for turn in turns(here.len(), round) {
+                    let run = measure(here[turn].0, (publishers, batch), options);
+                    cells[turn].push(run.with_context(|| here[turn].0.name())?);
                 }
             }
             let cells: Vec<_> = cells.iter_mut().map(|runs| median(runs)).collect();
@@ -175,20 +173,20 @@ async fn publish(
 /// A connection that publishes, and what it says.
 async fn publisher(target: Target, address: SocketAddr, carried: &Carried) -> Result<(Link, Vec<u8>)> {
     let mut link = drivers::open(target, address).await?;
-    let body = carried.body()?;
     let message = match target {
         Target::Gadugi => {
             link = link.into_bare()?;
-            text_frame(carried.publish().as_bytes())?
+            text_frame(&carried.publish())?
         }
         Target::NatsTcp => {
             // Each publisher has an inbox of its own, else all would hear of all.
             let inbox = format!("{INBOX}.{}", link.local.port());
             link.tx.push(format!("SUB {inbox} 1\r\n").as_bytes()).await?;
             drivers::nats::ping(&mut link).await?;
+            let body = carried.body();
             format!("PUB {TOPIC} {inbox} {}\r\n{body}\r\n", body.len()).into_bytes()
         }
-        Target::Redis => drivers::redis::resp(&["XADD", TOPIC, "*", "p", &body]),
+        Target::Redis => drivers::redis::resp(&["XADD", TOPIC, "*", "p", &carried.body()]),
         other => bail!("{} does not store", other.name()),
     };
     Ok((link, message))

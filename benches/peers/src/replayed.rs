@@ -141,7 +141,7 @@ async fn take(link: &mut Link, beginning: &'static [u8], events: usize) -> Resul
 /// Page after page, each behind the last of the one before.
 async fn read_pages(link: &mut Link, options: &Options) -> Result<()> {
     let (mut from, mut count) = ("-".to_owned(), 0);
-    let length = options.carried.body()?.len();
+    let length = options.carried.body().len();
     let value = format!("$1\r\np\r\n${length}\r\n");
     let finder = Finder::new(value.as_bytes());
     while count < options.events {

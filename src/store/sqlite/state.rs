@@ -115,15 +115,16 @@ impl State {
             }
             Change::Tried { name, priority, sequence, attempts } => {
                 let event = (*priority, *sequence);
+                let Some(tracked) = self.durables.get_mut(name) else { return Ok(0) };
                 // Its text is in the file.
-                let noted = self.durables.get_mut(name).map(|it| it.try_in_vain(event, "".into()));
-                let noted = noted.unwrap_or(Noted::Not);
-                if noted != Noted::Not {
-                    tried::note(change, name, event, attempts)?;
-                }
-                // It can be the same.
-                if let Noted::InPlaceOf(other) = noted {
-                    tried::forget(change, name, other)?;
+                match tracked.try_in_vain(event, "".into()) {
+                    Noted::Not => {}
+                    Noted::Beside => tried::note(change, name, event, attempts)?,
+                    Noted::InPlaceOf(other) => {
+                        tried::note(change, name, event, attempts)?;
+                        // Only then: it can be the one that was just noted.
+                        tried::forget(change, name, other)?;
+                    }
                 }
                 Ok(0)
             }
