@@ -21,8 +21,10 @@ const UNHEALTHY_ABOVE: f64 = 0.1;
 pub struct Stats {
     /// Events that were accepted, by priority, lowest first.
     pub accepted: [u64; Priority::LEVELS],
-    /// Publishes that were refused: the queue was full, or the router was draining.
+    /// Publishes that were refused: the queue was full, the router was draining, or the store could not keep the event.
     pub refused: u64,
+    /// Those of them whose event the store could not keep.
+    pub not_stored: u64,
     /// Events that were matched against the subscriptions.
     pub processed: u64,
     /// Accepted events that were pushed out of the queue by others.

@@ -67,7 +67,13 @@ impl Router {
 
     /// An event could not be stored, and its publisher is told why.
     pub fn not_stored(&mut self, receipt: Receipt, why: &Arc<str>) {
-        self.stats.refused += 1;
+        self.count_not_stored();
         self.notify(receipt.client, Notice::NotStored { token: receipt.token, why: Arc::clone(why) });
+    }
+
+    /// The store did not take an event in, and its publisher is told so at once.
+    pub fn count_not_stored(&mut self) {
+        self.stats.refused += 1;
+        self.stats.not_stored += 1;
     }
 }

@@ -66,8 +66,9 @@ impl Refusals {
         } else {
             "raise max_queue_size, or publish slower"
         };
-        // While it drains it refuses everything, and says so.
-        let news = self.count(if router.is_draining() { self.told } else { router.stats().refused });
+        // While it drains it refuses everything, and says so. So does a store that has failed.
+        let refused = router.stats().refused - router.stats().not_stored;
+        let news = self.count(if router.is_draining() { self.told } else { refused });
         news.map(|refused| (refused, advice))
     }
 

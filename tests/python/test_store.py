@@ -216,6 +216,7 @@ async def test_a_store_that_can_not_be_written_refuses_its_topics_and_nothing_el
         await client.publish({"topic": "t"})
         health = await client.health()
         assert health["status"] == "degraded" and any("event store" in error for error in health["errors"]), health
+        await until(lambda: "degraded: event store" in router.log(), "the log says so")
         holder.execute("ROLLBACK")
 
         async def taken():
@@ -223,6 +224,10 @@ async def test_a_store_that_can_not_be_written_refuses_its_topics_and_nothing_el
 
         await until(taken, "the store recovers by itself")
         assert (await client.health())["status"] == "healthy"
+        # All that were refused are counted, whether the store took them in first or not; and the log blames no queue.
+        await until(lambda: "healthy again" in router.log(), "the log says that too")
+        assert (await control(router, "status", "--json")).json["totals"]["refused"] >= 2
+        assert "publishes refused" not in router.log()
 
 
 async def test_urgent_events_pass_those_that_wait_for_the_disk(storing):

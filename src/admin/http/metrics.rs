@@ -60,7 +60,7 @@ impl Metrics {
         families.counter(
             (
                 "gadugi_router_events_refused",
-                "Publishes that were refused: the queue was full, or the router draining.",
+                "Publishes that were refused: the queue was full, the router draining, or the store could not keep the event.",
                 None,
             ),
             stats.refused,

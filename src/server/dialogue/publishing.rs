@@ -113,13 +113,14 @@ impl Dialogue {
         ttl: Option<Millis>,
         (receipt, wants_match): (Receipt, bool),
         (storing, rule): (&Storing, RuleId),
-        desk: &Desk<'_>,
+        desk: &mut Desk<'_>,
     ) -> Fate {
         let deadline = ttl.map_or(Millis::MAX, |ttl| desk.now.millis.saturating_add(ttl));
         let entry = Entry { event: Arc::clone(event), deadline, moment: desk.now, receipt, wants_match };
         match storing.publish(entry, rule, ttl) {
             Ok(()) => Fate::Open,
             Err(error) => {
+                desk.router.count_not_stored();
                 self.not_taken(event, self.refused(), STORE_UNAVAILABLE);
                 Fate::NotStored(self.refused(), error.to_string().into())
             }
