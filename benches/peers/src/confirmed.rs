@@ -111,7 +111,7 @@ fn median(runs: &mut [Run]) -> String {
 
 fn measure(target: Target, (publishers, batch): (usize, usize), options: &Options) -> Result<Run> {
     let server = Server::start_storing(target, &options.commands)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // All are connected before the first one publishes: how fast that goes is not the question.
     let connected = runtime.block_on(async {
         if target == Target::NatsTcp {
@@ -211,7 +211,8 @@ fn confirmations(target: Target, bytes: &[u8]) -> Result<usize> {
     let (found, refused) = match target {
         // A frame's header, and the object in it; neither the header's second byte, a length below 123, nor anything else is
         // such a brace.
-        Target::Gadugi => (occurrences(bytes, b"{"), memmem::find(bytes, b"\"rejected\"").is_some()),
+        // A publisher without `hello` is told `dropped` where another is told `rejected`; both with a reason.
+        Target::Gadugi => (occurrences(bytes, b"{"), memmem::find(bytes, b"\"reason\"").is_some()),
         // `{"stream":"BENCH","seq":7}`
         Target::NatsTcp => (occurrences(bytes, b"}"), memmem::find(bytes, b"\"error\"").is_some()),
         // `$15\r\n1732530000000-0\r\n`
@@ -250,6 +251,9 @@ mod tests {
         let told = b"MSG _INBOX.bench.7 2 27\r\n{\"stream\":\"BENCH\",\"seq\":7}\r\nMSG _INBOX.bench.7 2 27\r\n{\"str";
         assert_eq!(confirmations(Target::NatsTcp, told).unwrap(), 1);
         assert_eq!(confirmations(Target::Redis, b"$15\r\n1732530000000-0\r\n$15\r\n17325").unwrap(), 2);
-        assert!(confirmations(Target::Gadugi, br#"{"type":"published","status":"rejected"}"#).is_err());
+        for status in ["rejected", "dropped"] {
+            let told = format!(r#"{{"type":"published","status":"{status}","reason":"store_unavailable"}}"#);
+            assert!(confirmations(Target::Gadugi, told.as_bytes()).is_err());
+        }
     }
 }

@@ -80,7 +80,7 @@ pub fn replayed(options: &Options) -> Result<()> {
 
 fn measure(target: Target, options: &Options) -> Result<Run> {
     let server = Server::start_storing(target, &options.commands)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(fill(target, server.address, options.events, &options.carried))?;
     let before = rss_kib_of_tree(server.pid())?;
     reset_peak_of_tree(server.pid())?;
