@@ -23,8 +23,8 @@ pub struct Stats {
     pub accepted: [u64; Priority::LEVELS],
     /// Publishes that were refused: the queue was full, the router was draining, or the store could not keep the event.
     pub refused: u64,
-    /// Those of them whose event the store could not keep.
-    pub not_stored: u64,
+    /// Those of them for which the queue was full.
+    pub queue_full: u64,
     /// Events that were matched against the subscriptions.
     pub processed: u64,
     /// Accepted events that were pushed out of the queue by others.

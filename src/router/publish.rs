@@ -104,6 +104,7 @@ impl Router {
             Offered::InPlaceOf(victim) => self.lose_queued(victim, Reason::Evicted, now),
             Offered::Refused(_) => {
                 self.stats.refused += 1;
+                self.stats.queue_full += 1;
                 return Published::QueueFull;
             }
         }

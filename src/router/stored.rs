@@ -42,6 +42,7 @@ impl Router {
         } else if self.ingress.has_room(priority) || self.ingress.outranked(priority).is_some() {
             return Published::Queued;
         } else {
+            self.stats.queue_full += 1;
             Published::QueueFull
         };
         self.stats.refused += 1;
@@ -74,6 +75,5 @@ impl Router {
     /// The store did not take an event in, and its publisher is told so at once.
     pub fn count_not_stored(&mut self) {
         self.stats.refused += 1;
-        self.stats.not_stored += 1;
     }
 }

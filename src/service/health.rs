@@ -66,10 +66,8 @@ impl Refusals {
         } else {
             "raise max_queue_size, or publish slower"
         };
-        // While it drains it refuses everything, and says so. So does a store that has failed.
-        let refused = router.stats().refused - router.stats().not_stored;
-        let news = self.count(if router.is_draining() { self.told } else { refused });
-        news.map(|refused| (refused, advice))
+        // Of a drain, and of a store that has failed, the log speaks elsewhere.
+        self.count(router.stats().queue_full).map(|refused| (refused, advice))
     }
 
     fn count(&mut self, all: u64) -> Option<u64> {
