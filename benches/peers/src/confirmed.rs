@@ -211,8 +211,7 @@ fn confirmations(target: Target, bytes: &[u8]) -> Result<usize> {
     let (found, refused) = match target {
         // A frame's header, and the object in it; neither the header's second byte, a length below 123, nor anything else is
         // such a brace.
-        // A publisher without `hello` is told `dropped` where another is told `rejected`; both with a reason.
-        Target::Gadugi => (occurrences(bytes, b"{"), memmem::find(bytes, b"\"reason\"").is_some()),
+        Target::Gadugi => (occurrences(bytes, b"{"), drivers::gadugi::refuses(bytes)),
         // `{"stream":"BENCH","seq":7}`
         Target::NatsTcp => (occurrences(bytes, b"}"), memmem::find(bytes, b"\"error\"").is_some()),
         // `$15\r\n1732530000000-0\r\n`
@@ -252,7 +251,7 @@ mod tests {
         assert_eq!(confirmations(Target::NatsTcp, told).unwrap(), 1);
         assert_eq!(confirmations(Target::Redis, b"$15\r\n1732530000000-0\r\n$15\r\n17325").unwrap(), 2);
         for status in ["rejected", "dropped"] {
-            let told = format!(r#"{{"type":"published","status":"{status}","reason":"store_unavailable"}}"#);
+            let told = format!(r#"{{"type":"published","status":"{status}"}}"#);
             assert!(confirmations(Target::Gadugi, told.as_bytes()).is_err());
         }
     }
