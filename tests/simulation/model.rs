@@ -122,6 +122,7 @@ impl Model {
             let lowest = self.queue.iter().rposition(|queued| class.contains(&queued.event.priority().get()));
             let Some(lowest) = lowest.filter(|&at| self.queue[at].event.priority() < priority) else {
                 self.stats.refused += 1;
+                self.stats.queue_full += 1;
                 return Published::QueueFull;
             };
             let victim = self.queue.remove(lowest);
