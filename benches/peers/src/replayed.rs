@@ -13,7 +13,7 @@ use crate::confirmed::{TARGETS, TOPIC, fill};
 use crate::drivers::link::Link;
 use crate::drivers::{self, Target, excerpt};
 use crate::procstat::{cpu_of_tree, peak_kib_of_tree, reset_peak_of_tree, rss_kib_of_tree};
-use crate::servers::{Commands, Server, available};
+use crate::servers::{Commands, Server, available, turns};
 
 /// What a reader of Redis asks for at a time: all at once the server would hold twice.
 const PAGE: usize = 1_000;
@@ -47,9 +47,10 @@ pub fn replayed(options: &Options) -> Result<()> {
     let targets: Vec<_> = TARGETS.iter().map(|(target, _)| *target).collect();
     let (here, _) = available(&targets, &options.commands);
     let mut all: Vec<Vec<Run>> = here.iter().map(|_| Vec::new()).collect();
-    for _ in 0..options.rounds {
-        for (runs, (target, _)) in all.iter_mut().zip(&here) {
-            runs.push(measure(*target, options).with_context(|| target.name())?);
+    for round in 0..options.rounds {
+        for turn in turns(here.len(), round) {
+            let target = here[turn].0;
+            all[turn].push(measure(target, options).with_context(|| target.name())?);
         }
     }
     println!("- {}\n", options.carried.words());

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::drivers::link::{Link, Receive, Rx};
@@ -19,6 +19,8 @@ const LOW: u8 = 3;
 const SYSTEM: u8 = 10;
 /// The publisher's number in the markers of SYSTEM events; LOW ones have 0.
 const URGENT: u16 = 1;
+/// SYSTEM events between their publishing and their arrival: the next one waits for the last.
+const UNDER_WAY: usize = 1;
 /// LOW events between two waits for their answers: far below any queue's bound on the way in.
 const BURST: u64 = 250;
 /// How often the slow subscriber takes its share.
@@ -93,7 +95,7 @@ async fn jammed(jam: &Jam) -> Result<Jammed> {
     let mut subscriber = drivers::open_receiving(jam.target, jam.address, jam.receive).await?;
     drivers::subscribe(jam.target, &mut subscriber, &[topic.to_owned()]).await?;
     let taken = Arc::new(Taken::default());
-    let (news, arrivals) = unbounded_channel();
+    let (news, arrivals) = channel(UNDER_WAY);
     let reader = tokio::spawn(read_slowly(subscriber.rx, jam.pace, taken.clone(), news));
     let body = payload(jam.payload)?;
     let template = |priority, number| {
@@ -125,7 +127,7 @@ struct Run<'a> {
     low: Template,
     system: Template,
     taken: Arc<Taken>,
-    arrivals: UnboundedReceiver<Arrival>,
+    arrivals: Receiver<Arrival>,
     sent: u64,
     refused: u64,
 }
@@ -208,7 +210,7 @@ impl Run<'_> {
 
 /// Takes its share of events in small reads, turn by turn; what it may take is not saved up. Ends
 /// with the connection, or when nobody wants the news.
-async fn read_slowly(mut rx: Rx, pace: u32, taken: Arc<Taken>, news: UnboundedSender<Arrival>) {
+async fn read_slowly(mut rx: Rx, pace: u32, taken: Arc<Taken>, news: Sender<Arrival>) {
     let mut turns = interval(TURN);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let share = (f64::from(pace) * TURN.as_secs_f64()).max(f64::MIN_POSITIVE);
@@ -225,8 +227,9 @@ async fn read_slowly(mut rx: Rx, pace: u32, taken: Arc<Taken>, news: UnboundedSe
             allowed -= 1.0;
             if stamp.publisher == URGENT {
                 let low = taken.low.load(Relaxed);
-                // An error means that the run is over.
-                let _ = news.send(Arrival { number: stamp.sequence, low, bytes: before });
+                // An error means that the run is over, or that there is more than was published: then what waits already
+                // shows it.
+                let _ = news.try_send(Arrival { number: stamp.sequence, low, bytes: before });
             } else {
                 taken.low.fetch_add(1, Relaxed);
             }
