@@ -8,7 +8,11 @@ use std::sync::Arc;
 use super::{
     Blank, ErrorCode, Event, EventType, Priority, Request, Subscription, WireError, decode,
     fields::{Field, is_empty_object},
+    fill,
+    json::Scanner,
     lean,
+    message::not_json,
+    raw_event::RawEvent,
     runs::Run,
 };
 
@@ -25,10 +29,15 @@ impl Event {
     /// # Errors
     /// It is no event, or not in order.
     pub fn read(text: &str) -> Result<Arc<Self>, WireError> {
-        match read(&[r#"{"type":"publish","event":"#, text, "}"].concat())? {
-            Request::Publish(publish) => Ok(publish.event),
-            _ => Err(WireError::new(ErrorCode::InvalidEvent, "it is no event")),
-        }
+        let mut raw = RawEvent::default();
+        let scanned = Scanner::new(text).and_then(|scanner| {
+            // As deep as an event may be in a message.
+            let end = raw.scan(scanner, scanner.skip(0), 1)?;
+            scanner.finish(end)
+        });
+        scanned.map_err(not_json)?;
+        // Nothing is filled in but defaults: what is kept has an id, a source and its times.
+        fill::event(text, &raw, &mut Blank)
     }
 }
 
@@ -38,16 +47,12 @@ impl Subscription {
     /// # Errors
     /// It is no subscription, or not in order.
     pub fn read(text: &str) -> Result<Self, WireError> {
-        match read(&[r#"{"type":"subscribe","subscription":"#, text, "}"].concat())? {
+        let message = [r#"{"type":"subscribe","subscription":"#, text, "}"].concat();
+        match decode(&message, &mut Blank).map_err(|refused| refused.error)?.request {
             Request::Subscribe(wanted) => Ok(wanted),
             _ => Err(WireError::new(ErrorCode::InvalidSubscription, "it is no subscription")),
         }
     }
-}
-
-/// What a message says. Nothing is filled in but defaults: what is kept has an id, a source and its times.
-fn read(message: &str) -> Result<Request<'_>, WireError> {
-    decode(message, &mut Blank).map(|incoming| incoming.request).map_err(|refused| refused.error)
 }
 
 /// Whether the lean form, filled in again, has the bytes of the full one: no spaces, the usual order, and defaults written

@@ -1,9 +1,9 @@
 //! Replay: what is stored comes first, in the order in which it was stored; then what is live, without gap or repeat.
 //!
-//! What was read waits in a lane of the client's own, at most a page for each replay, behind whatever is live for the
-//! client: a replay starves nobody. Stored events that are matched meanwhile are left to it. When it has seen the end of
-//! what is stored, and nothing was matched since that it has not seen, what is matched is delivered directly; the rest of
-//! the lane goes before that.
+//! What was read waits in a lane of the client's own, at most a page and what is [`ENOUGH`] for each replay, behind
+//! whatever is live for the client: a replay starves nobody. Stored events that are matched meanwhile are left to it. When
+//! it has seen the end of what is stored, and nothing was matched since that it has not seen, what is matched is delivered
+//! directly; the rest of the lane goes before that.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,8 +18,10 @@ use super::subscription::{Subscription, SubscriptionKey};
 use super::{ClientKey, Errand, Fed, Millis, Moment, Notice, Router};
 use crate::protocol::{Event, Start, Subscription as Wanted};
 
-/// When fewer of a replay wait, the next page is read.
-const ENOUGH: usize = 256;
+/// When fewer of a replay wait, and fewer bytes, the next page is read: two pages, so that the store's thread goes on
+/// reading while one is sent.
+const ENOUGH: usize = 1_000;
+const ENOUGH_BYTES: usize = 1 << 20;
 /// The store could not be read: when it is tried again.
 const RETRY: Millis = 1_000;
 
@@ -44,6 +46,8 @@ struct Replay {
     passed: u64,
     /// Events of it in the lane.
     waiting: usize,
+    /// Their bytes.
+    bytes: usize,
     /// Events of it that were taken from there.
     sent: u64,
 }
@@ -87,6 +91,7 @@ impl Lasting {
             next: 0,
             passed: 0,
             waiting: 0,
+            bytes: 0,
             sent: 0,
         });
         Some(Box::new(Self { durable, from, replay, since: 0 }))
@@ -190,7 +195,7 @@ pub(super) fn take_replayed(
         let Some(subscription) = subscriptions.get_mut(place.0 as usize) else { continue };
         let (id, number) = (subscription.id, subscription.number);
         if let Some(replay) = subscription.lasting.as_mut().and_then(|it| it.replay.as_mut()) {
-            replay.waiting -= 1;
+            replay.leaves(&event);
             replay.sent += u64::from(deadline > now);
             errands.extend(replay.read_on(id));
         }
@@ -228,13 +233,26 @@ pub(super) fn put_back_replayed(
     let Some(subscription) = known else { return };
     subscription.matched -= 1;
     let Some(replay) = subscription.lasting.as_mut().and_then(|it| it.replay.as_mut()) else { return };
-    (replay.waiting, replay.sent) = (replay.waiting + 1, replay.sent - 1);
+    replay.waits(&event);
+    replay.sent -= 1;
     lane.waiting.push_front(Waiting { subscription: key, event, accepted, deadline });
 }
 
 impl Replay {
+    /// An event of it comes into the lane.
+    fn waits(&mut self, event: &Event) {
+        self.waiting += 1;
+        self.bytes += event.size();
+    }
+
+    /// An event of it is taken from there.
+    fn leaves(&mut self, event: &Event) {
+        self.waiting -= 1;
+        self.bytes -= event.size();
+    }
+
     fn read_on(&mut self, subscription: Uuid) -> Option<Errand> {
-        if self.stage != Stage::Resting || self.waiting >= ENOUGH {
+        if self.stage != Stage::Resting || self.waiting >= ENOUGH || self.bytes >= ENOUGH_BYTES {
             return None;
         }
         self.stage = Stage::Reading;
@@ -279,7 +297,7 @@ impl Router {
             return;
         }
         let Some(Fed { events, next, is_end }) = fed else { return self.retry_later(subscription, now) };
-        replay.waiting += events.len();
+        events.iter().for_each(|(event, _)| replay.waits(event));
         replay.next = next;
         replay.stage = if is_end && replay.passed < next { Stage::Closing } else { Stage::Resting };
         if replay.stage == Stage::Closing {

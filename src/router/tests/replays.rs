@@ -68,6 +68,23 @@ fn a_page_waits_until_the_one_before_is_nearly_taken() {
 }
 
 #[test]
+fn large_events_wait_by_their_bytes() {
+    let (mut world, mut shelf) = (World::new(Settings::default()), Shelf::new(1));
+    (0..20).for_each(|number| world.store(&mut shelf, padded(number, 5, 300 << 10)));
+    let key = world.hello_client();
+    world.subscribe(key, FROM_THE_FIRST);
+    let (mut came, mut pages) = (0, 0);
+    while came < 20 {
+        while world.run_one(&mut shelf) {
+            pages += 1;
+        }
+        // Where it begins, and then one event each: at least 1 MiB wait, and not one event more.
+        assert_eq!(pages, (1 + came + 4).min(21));
+        came += world.turn(key, Budget::new(1, usize::MAX)).deliveries.len();
+    }
+}
+
+#[test]
 fn a_replay_ends_with_its_subscription_and_with_its_client() {
     let (mut world, mut shelf) = (World::new(Settings::default()), Shelf::new(500));
     (0..2_000).for_each(|number| world.store(&mut shelf, numbered(number, 5)));
