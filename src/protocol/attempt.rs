@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Blank, Event, Time, fields::Field, fill, json::Scanner, raw_event::RawEvent, write};
+use super::{Event, Time, fields::Field, json::Scanner, raw_event::RawEvent, write};
 
 /// One attempt to deliver an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,9 +54,7 @@ impl Event {
             at = span.end as usize;
         }
         text.push_str(self.full.get(at..)?);
-        let mut raw = RawEvent::default();
-        raw.scan(Scanner::new(&text).ok()?, 0, 1).ok()?;
-        fill::event(&text, &raw, &mut Blank).ok()
+        Self::read(&text).ok()
     }
 
     /// The same event, one of its own: what is stored of the other is not of this one. (What was read once can be read

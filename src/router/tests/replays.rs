@@ -52,7 +52,7 @@ fn events_that_are_not_stored_are_live_from_the_start() {
 }
 
 #[test]
-fn a_page_waits_until_the_one_before_is_nearly_taken() {
+fn page_after_page_is_read_while_those_before_are_taken() {
     let (mut world, mut shelf) = (World::new(Settings::default()), Shelf::new(500));
     (0..5_000).for_each(|number| world.store(&mut shelf, numbered(number, 5)));
     let key = world.hello_client();
